@@ -1,0 +1,48 @@
+# Everything a developer or CI runs. Each target sets up what it needs; `make help` lists them.
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check bench fuzz soak golden clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: .venv/ready ## virtual environment, Java, Delta's jars, class archive; at once when nothing is missing
+	@$(BIN)/python -m lakehouse.engine.jvm --install-java
+
+demo: setup ## run the New York flights of 2013 through bronze, silver and gold, in three instalments
+	@$(BIN)/python demo/run.py $(ARGS)
+
+test: setup ## all tests but the long ones; ARGS="-k merge -x" picks
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/ready ## lint, format, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup ## the library beside the same work written by hand: time, Spark jobs, commits
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+fuzz: setup ## the properties with thousands of examples instead of a hundred
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz $(ARGS)
+
+soak: setup ## hours of random runs and kills
+	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+golden: .venv/ready ## write the golden files anew; the review is the diff
+	@$(BIN)/python -m pytest tests/spec --golden $(ARGS)
+
+clean: ## remove what the other targets made in this folder
+	@rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist spark-warehouse
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/ready: pyproject.toml constraints.txt scripts/venv
+	@test -x $(BIN)/python || scripts/venv
+	@echo "installing lakehouse and its tools into .venv"
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,demo]'
+	@touch $@
