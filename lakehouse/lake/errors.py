@@ -1,0 +1,114 @@
+"""What Spark and Delta raise -> our errors: the innermost cause with an error class, and whether it may pass.
+
+pyspark cannot name Delta's error classes (`getMessage()` answers INTERNAL_ERROR), and hides many causes behind "An
+error occurred while calling o872.save", so the Java exception is walked instead of the Python one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lakehouse.errors import LakehouseError, StepError, TransientError
+
+_CLASS = re.compile(r"\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\]")
+_CONCURRENT = re.compile(r"\[(DELTA_CONCURRENT_[A-Z_]+|DELTA_METADATA_CHANGED|DELTA_PROTOCOL_CHANGED)")
+_TRANSIENT_TYPES = (
+    "ConcurrentAppendException", "ConcurrentDeleteReadException", "ConcurrentDeleteDeleteException",
+    "ConcurrentTransactionException", "ConcurrentWriteException", "MetadataChangedException",
+    "ProtocolChangedException",
+    "SocketTimeoutException", "SocketException", "ConnectException", "NoHttpResponseException", "UnknownHostException",
+    "FetchFailedException", "ExecutorLostFailure", "SlowDownException", "TooManyRequestsException",
+)  # fmt: skip
+_TRANSIENT_TEXT = re.compile(
+    r"ExecutorLostFailure|Executor heartbeat timed out|SlowDown|Too Many Requests|503 Service|429 "
+)
+_NOISE = re.compile(r"\s*(SQLSTATE: \w+|== (SQL|DataFrame).*|JVM stacktrace:.*)", re.DOTALL)
+_RAISED = {"DIVIDE_BY_ZERO", "CAST_INVALID_INPUT", "CAST_OVERFLOW", "ARITHMETIC_OVERFLOW", "INVALID_ARRAY_INDEX",
+           "DATETIME_FIELD_OUT_OF_BOUNDS", "NUMERIC_VALUE_OUT_OF_RANGE", "CANNOT_PARSE_TIMESTAMP"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One exception of a chain: its Java (or Python) class, its error class such as DIVIDE_BY_ZERO, its message."""
+
+    type: str
+    condition: str
+    message: str
+
+
+def causes(error: BaseException) -> list[Cause]:
+    """The chain from the outermost to the innermost cause."""
+    java = _java_of(error)
+    chain = list(_java_chain(java)) if java is not None else []
+    return chain or [Cause(type(error).__name__, _condition(str(error)), str(error))]
+
+
+def translate(error: BaseException, doing: str) -> LakehouseError:
+    """Our error for whatever Spark, Delta, py4j or user code raised while `doing` something.
+
+    TransientError where trying again may help (lost executors, I/O, throttling, write conflicts), else StepError.
+    """
+    if isinstance(error, LakehouseError):
+        return error
+    chain = causes(error)
+    best = next((c for c in reversed(chain) if c.condition), chain[-1])
+    said = _clean(best.message)
+    from_java = _java_of(error) is not None or best.condition
+    message = f"{doing}: {said if from_java and said else f'{best.type}: {said}'}"
+    if _is_transient(chain):
+        return TransientError(message, code=best.condition or best.type)
+    fix = ""
+    if best.condition.split(".")[0] in _RAISED:
+        fix = "use the function's `try_` twin (try_cast, try_divide, try_to_timestamp, …) where a NULL is what you want"
+    return StepError(message, code=best.condition or best.type, fix=fix)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether another writer got in between: `getCondition()` is empty for these, so the text and type decide."""
+    chain = causes(error)
+    return any(_CONCURRENT.search(c.message) or c.type.startswith("Concurrent") for c in chain)
+
+
+def _is_transient(chain: list[Cause]) -> bool:
+    return any(
+        c.type.rsplit(".", 1)[-1] in _TRANSIENT_TYPES
+        or _CONCURRENT.search(c.message)
+        or _TRANSIENT_TEXT.search(c.message)
+        for c in chain
+    )
+
+
+def _java_of(error: BaseException) -> Any:
+    java = getattr(error, "java_exception", None)
+    return java if java is not None else getattr(error, "_origin", None)
+
+
+def _java_chain(java: Any) -> Iterator[Cause]:
+    for _ in range(30):
+        if java is None:
+            return
+        name = java.getClass().getName()
+        text = java.getMessage() or ""
+        yield Cause(name.rsplit(".", 1)[-1], _java_condition(java) or _condition(text), text)
+        java = java.getCause()
+
+
+def _java_condition(java: Any) -> str:
+    from py4j.protocol import Py4JError
+
+    try:
+        return str(java.getCondition() or "")
+    except (Py4JError, TypeError):  # not a SparkThrowable
+        return ""
+
+
+def _condition(text: str) -> str:
+    match = _CLASS.search(text)
+    return match.group(1) if match else ""
+
+
+def _clean(text: str) -> str:
+    return _NOISE.sub("", text).strip()

@@ -1,0 +1,164 @@
+"""A table's definition as Delta stores it: creating it, and altering it by what differs and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lakehouse.errors import StepError
+from lakehouse.lake import commit
+from lakehouse.lake.log import ID, Log
+from lakehouse.lake.target import location
+from lakehouse.names import literal, quoted
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from lakehouse.lake.signature import Signature
+
+MANAGED = "lakehouse.properties"
+"""Property that names the properties which came from the definition, so that one taken out of it can be unset."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A stored column."""
+
+    type: str
+    nullable: bool = True
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a table is besides its rows."""
+
+    columns: Mapping[str, Column]
+    partitioned_by: tuple[str, ...] = ()
+    cluster_by: tuple[str, ...] = ()
+    comment: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+def create(spark: SparkSession, path: str, table_id: str, definition: Definition, signature: Signature) -> None:
+    """Create the empty table at a path that holds none, in one commit annotated with the signature.
+
+    Raises ValueError without columns (the log of such a table cannot be read), Spark's error when a table is there.
+    """
+    if not definition.columns:
+        raise ValueError("a table needs a column")
+    properties = {**definition.properties, ID: table_id, **_managed(definition)}
+    columns = ", ".join(_column(name, column) for name, column in definition.columns.items())
+    parts = [f"CREATE TABLE {location(path)} ({columns}) USING delta"]
+    if definition.partitioned_by:
+        parts.append(f"PARTITIONED BY ({_names(definition.partitioned_by)})")
+    if definition.cluster_by:
+        parts.append(f"CLUSTER BY ({_names(definition.cluster_by)})")
+    if definition.comment:
+        parts.append(f"COMMENT {literal(definition.comment)}")
+    parts.append(f"TBLPROPERTIES ({_properties(properties)})")
+    with commit.annotated(spark, signature):
+        spark.sql(" ".join(parts))
+
+
+def differences(log: Log, definition: Definition) -> dict[str, str]:
+    """What is done -> the ALTER statement that does it, for everything that differs; empty when nothing does.
+
+    Raises StepError for a difference that no ALTER can bridge. Pure: reads the log, writes nothing.
+    """
+    if _folded(definition.partitioned_by) != _folded(log.partitioned_by):
+        raise StepError(
+            f"the table is partitioned by {_list(log.partitioned_by)}, its definition says "
+            f"{_list(definition.partitioned_by)}",
+            code="table.partitioned_by",
+            fix="run with --full-refresh, or take the change back",
+        )
+    table = f"ALTER TABLE {location(log.path)}"
+    statements: dict[str, str] = {}
+    if changed := _changed_properties(log, definition):
+        names = ", ".join(name for name in sorted(changed) if name != MANAGED)
+        statements[f"set {names or 'properties'}"] = f"{table} SET TBLPROPERTIES ({_properties(changed)})"
+    if gone := _gone_properties(log, definition):
+        keys = ", ".join(literal(name) for name in gone)
+        statements[f"unset {', '.join(gone)}"] = f"{table} UNSET TBLPROPERTIES IF EXISTS ({keys})"
+    if comments := _changed_comments(log, definition):
+        items = ", ".join(f"{quoted(name)} COMMENT {literal(text)}" for name, text in comments.items())
+        statements[f"comment {', '.join(comments)}"] = f"{table} ALTER COLUMN {items}"
+    if freed := _freed(log, definition):
+        items = ", ".join(f"{quoted(name)} DROP NOT NULL" for name in freed)
+        statements[f"allow NULL in {', '.join(freed)}"] = f"{table} ALTER COLUMN {items}"
+    if _folded(definition.cluster_by) != _folded(log.clustered_by):
+        by = f"({_names(definition.cluster_by)})" if definition.cluster_by else "NONE"
+        statements[f"cluster by {_list(definition.cluster_by)}"] = f"{table} CLUSTER BY {by}"
+    return statements
+
+
+def alter(spark: SparkSession, log: Log, definition: Definition, signature: Signature) -> list[str]:
+    """Bring the table in line with its definition, one commit per kind of difference; returns what was done.
+
+    New columns are none of them: the data statement that fills a column adds it. A column that the definition no
+    longer has is kept.
+    """
+    done = []
+    for what, statement in differences(log, definition).items():
+        with commit.annotated(spark, signature):
+            spark.sql(statement)
+        done.append(what)
+    return done
+
+
+def _column(name: str, column: Column) -> str:
+    null = "" if column.nullable else " NOT NULL"
+    comment = f" COMMENT {literal(column.comment)}" if column.comment else ""
+    return f"{quoted(name)} {column.type}{null}{comment}"
+
+
+def _managed(definition: Definition) -> dict[str, str]:
+    return {MANAGED: ",".join(sorted(definition.properties))}
+
+
+def _changed_properties(log: Log, definition: Definition) -> dict[str, str]:
+    wanted = {**definition.properties, **_managed(definition)}
+    changed = {name: value for name, value in wanted.items() if log.properties.get(name) != value}
+    if definition.comment != (log.description or ""):
+        changed["comment"] = definition.comment
+    return changed
+
+
+def _gone_properties(log: Log, definition: Definition) -> list[str]:
+    ours = [name for name in log.properties.get(MANAGED, "").split(",") if name]
+    return [name for name in ours if name not in definition.properties and name in log.properties]
+
+
+def _changed_comments(log: Log, definition: Definition) -> dict[str, str]:
+    there = {name.casefold(): (name, text) for name, text in log.comments.items()}
+    columns = {name.casefold(): name for name in log.columns}
+    changed = {}
+    for name, column in definition.columns.items():
+        stored = columns.get(name.casefold())
+        # a column without a comment in the definition keeps the one it has: Bronze notes there the name as it came in
+        if stored and column.comment and there.get(name.casefold(), ("", ""))[1] != column.comment:
+            changed[stored] = column.comment
+    return changed
+
+
+def _freed(log: Log, definition: Definition) -> list[str]:
+    nullable = {name.casefold(): yes for name, yes in log.nullable.items()}
+    return [n for n, column in definition.columns.items() if column.nullable and nullable.get(n.casefold()) is False]
+
+
+def _properties(properties: Mapping[str, str]) -> str:
+    return ", ".join(f"{literal(name)} = {literal(value)}" for name, value in sorted(properties.items()))
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(quoted(name) for name in names)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names) or "nothing"
+
+
+def _folded(names: Iterable[str]) -> list[str]:
+    return [name.casefold() for name in names]

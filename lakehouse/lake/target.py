@@ -1,0 +1,42 @@
+"""The table that a step writes, as a way to write needs to know it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lakehouse.names import TableName, quoted
+
+
+@dataclass(frozen=True)
+class Target:
+    """One table at its place; types are canonical texts (`lake/types.py`)."""
+
+    name: TableName
+    path: str
+    columns: Mapping[str, str]
+    """Stored columns after the write -> type, in order; those that `existing` lacks are added by the write itself."""
+    existing: Mapping[str, str]
+    """Columns that the table has now -> type, in order."""
+    partitioned_by: tuple[str, ...] = ()
+    """Partition columns; only a write that replaces the schema has to name them."""
+    comments: Mapping[str, str] = field(default_factory=dict)
+    """Column -> comment of columns that the write adds."""
+    replace_schema: bool = False
+    """The write may give the table another schema: a full refresh of a table that is a function of its inputs."""
+
+    @property
+    def sql(self) -> str:
+        """The table as SQL names it."""
+        return location(self.path)
+
+    @property
+    def new_columns(self) -> tuple[str, ...]:
+        """Stored columns that the table does not have yet; names compare case-insensitively (S16)."""
+        there = {name.casefold() for name in self.existing}
+        return tuple(name for name in self.columns if name.casefold() not in there)
+
+
+def location(path: str) -> str:
+    """The Delta table at a path as SQL names it."""
+    return f"delta.{quoted(path)}"

@@ -1,0 +1,101 @@
+"""The base of every class that can be written in YAML, and the field types they share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, RootModel
+from pydantic.config import JsonDict
+
+LATER: JsonDict = {"available": False}
+"""`json_schema_extra` of a field that is modelled but whose engine part is not built yet."""
+
+
+class Model(BaseModel):
+    """A frozen value whose field names are its YAML keys; unknown keys are refused."""
+
+    # built at first use, and docstrings read only where they are shown: a start costs half of what it would
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
+
+    available: ClassVar[bool] = True
+    """False on a leaf that is modelled but not built yet: naming it is refused as not available yet."""
+
+
+class Root(RootModel[Any]):
+    """Base for a leaf that is written as a bare list, map or text."""
+
+    model_config = ConfigDict(frozen=True)
+    available: ClassVar[bool] = True
+
+
+def unavailable(model: BaseModel, loc: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Places, as keys from this model down, of what is set but not available yet."""
+    if not getattr(type(model), "available", True):
+        yield loc
+        return
+    for name, field in type(model).model_fields.items():
+        here = loc if isinstance(model, RootModel) else (*loc, field.alias or name)
+        extra = field.json_schema_extra
+        if name in model.model_fields_set and isinstance(extra, dict) and extra.get("available") is False:
+            yield here
+        else:
+            yield from _inside(getattr(model, name), here)
+
+
+def _inside(value: object, loc: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    if isinstance(value, BaseModel):
+        yield from unavailable(value, loc)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _inside(item, (*loc, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _inside(item, (*loc, index))
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
+"""A list of names; one name will do."""
+
+_UNITS = {
+    "s": 1, "second": 1, "seconds": 1, "m": 60, "minute": 60, "minutes": 60, "h": 3600, "hour": 3600, "hours": 3600,
+    "d": 86400, "day": 86400, "days": 86400, "week": 604800, "weeks": 604800, "year": 31536000, "years": 31536000,
+}  # fmt: skip
+_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+
+
+def parse_duration(value: object) -> object:
+    """`90 seconds`, `1 hour 30 minutes`, `90s`, `7d`: a timedelta; raises ValueError with the units it knows."""
+    if not isinstance(value, str):
+        if isinstance(value, timedelta):
+            return value
+        raise ValueError(f"{value!r} is not a duration; write it with a unit, as in `90 seconds` or `1 hour`")
+    seconds, end = 0.0, 0
+    for part in _PART.finditer(value):
+        if part.start() != end or part.group(2) not in _UNITS:
+            break
+        seconds += float(part.group(1)) * _UNITS[part.group(2)]
+        end = part.end()
+    if end != len(value) or not value:
+        raise ValueError(f"{value!r} is not a duration; write it as `90 seconds`, `1 hour 30 minutes`, `90s` or `7d`")
+    return timedelta(seconds=seconds)
+
+
+def duration_text(value: timedelta) -> str:
+    """The shortest way to write the duration that `parse_duration` reads back."""
+    seconds = value.total_seconds()
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        if seconds and seconds % size == 0:
+            number = int(seconds // size)
+            return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+    return f"{seconds:g} seconds"
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(duration_text, return_type=str)]
+"""A length of time written with its unit."""
