@@ -1,0 +1,127 @@
+"""The files that a ledger knows, and a listing compared with them; set operations, because ledgers grow for years."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehouse.sources.base import SourceFile
+
+LOADED, PLANNED, FAILED, SKIPPED = "loaded", "planned", "failed", "skipped"
+MANY = 10_000
+"""Rows from which on threads are worth their start."""
+_KEY = ["path", "size", "modified"]
+
+
+@dataclass(frozen=True)
+class Known:
+    """`files` has a row per path, size and modification time: status, batch, error, at. The newest batch decides.
+
+    A path that was taken several times (`allow_overwrites`, `force`) has several rows; `newest` one row per path.
+    """
+
+    files: pa.Table
+    noted: pa.Table
+    """Changes of loaded files that were noted: path, size, modified."""
+
+    @classmethod
+    def of(cls, rows: pa.Table, loaded: Mapping[int, str], void: frozenset[int], sequence: int) -> Known:
+        """From the ledger's rows; a batch counts when it is committed or still above the table's sequence."""
+        kind = rows["kind"]
+        planned = rows.filter(pc.and_(pc.equal(kind, PLANNED), pc.is_valid(rows["path"])))
+        planned = planned.filter(
+            pc.or_(
+                pc.is_in(planned["batch"], value_set=pa.array(sorted(loaded), pa.int64())),
+                pc.and_(
+                    pc.greater(planned["batch"], sequence),
+                    pc.invert(pc.is_in(planned["batch"], value_set=pa.array(sorted(void), pa.int64()))),
+                ),
+            )
+        )
+        status = pc.if_else(pc.greater(planned["batch"], sequence), PLANNED, LOADED)
+        failed = rows.filter(pc.equal(kind, FAILED))
+        keep = [
+            loaded.get(batch) == attempt
+            for batch, attempt in zip(failed["batch"].to_pylist(), failed["attempt"].to_pylist(), strict=True)
+        ]
+        skipped = rows.filter(pc.equal(kind, SKIPPED))
+        skipped = skipped.set_column(skipped.column_names.index("batch"), "batch", _all(skipped, -1))
+        parts = [
+            _rows(skipped, _all(skipped, SKIPPED), 0),
+            _rows(planned, status, 0),
+            _rows(failed.filter(pa.array(keep, pa.bool_())), _all(failed, FAILED)[: sum(keep)], 1),
+        ]
+        noted = rows.filter(pc.equal(kind, "changed")).select(_KEY)
+        return cls(_newest(pa.concat_tables(parts), _KEY), noted)
+
+    @property
+    def newest(self) -> pa.Table:
+        """One row per path: what the newest batch that knows it says."""
+        return _newest(self.files, ["path"])
+
+    def new(self, listing: Sequence[SourceFile], allow_overwrites: bool, retry_failed: bool) -> list[SourceFile]:
+        """The listed files that are to be loaded, in the listing's order."""
+        if allow_overwrites:
+            found = _match(listing, self.files, _KEY)
+            return [f for f, s in zip(listing, found["status"].to_pylist(), strict=True)
+                    if s is None or (s == FAILED and retry_failed)]  # fmt: skip
+        found = _match(listing, self.newest, ["path"])
+        wanted = pc.is_null(found["status"])
+        failed = pc.fill_null(pc.equal(found["status"], FAILED), False)
+        again = failed if retry_failed else pc.and_(failed, _differs(found))
+        return _pick(listing, pc.or_(wanted, again))
+
+    def changed(self, listing: Sequence[SourceFile]) -> list[SourceFile]:
+        """The listed files that were loaded with another size or modification time, as long as nobody noted it."""
+        found = _match(listing, self.newest, ["path"])
+        loaded = pc.fill_null(pc.equal(found["status"], LOADED), False)
+        there = _pick(listing, pc.and_(loaded, _differs(found)))
+        noted = {(r["path"], r["size"], r["modified"]) for r in self.noted.to_pylist()} if there else set()
+        return [f for f in there if (f.path, f.size, f.modified) not in noted]
+
+
+def _all(rows: pa.Table, value: str | int) -> pa.Array:
+    return pa.repeat(pa.scalar(value), rows.num_rows)
+
+
+def _rows(rows: pa.Table, status: pa.Array, rank: int) -> pa.Table:
+    """`order`: by batch, and within one a failure outranks the plan."""
+    order = pc.add(pc.multiply(rows["batch"], 2), rank)
+    names = ["path", "size", "modified", "batch", "error", "at"]
+    return rows.select(names).append_column("status", status).append_column("order", order)
+
+
+def _newest(files: pa.Table, keys: list[str]) -> pa.Table:
+    """One row per key: the one with the greatest `order`."""
+    ordered = files.sort_by("order")
+    places = ordered.select(keys).append_column("place", pa.array(range(ordered.num_rows), pa.int64()))
+    last = places.group_by(keys, use_threads=files.num_rows > MANY).aggregate([("place", "max")])["place_max"]
+    return ordered.take(last)
+
+
+def _match(listing: Sequence[SourceFile], files: pa.Table, keys: list[str]) -> pa.Table:
+    """A row per listed file, in order: what is known of it, NULL when nothing is."""
+    listed = pa.table(
+        {
+            "path": pa.array([f.path for f in listing], pa.string()),
+            "size": pa.array([f.size for f in listing], pa.int64()),
+            "modified": pa.array([f.modified for f in listing], pa.timestamp("us", "UTC")),
+            "position": pa.array(range(len(listing)), pa.int64()),
+        }
+    )
+    known = files.select(sorted({*keys, "status", "size", "modified"}))
+    if keys == ["path"]:
+        known = known.rename_columns({"size": "known_size", "modified": "known_modified"})
+    return listed.join(known, keys=keys, join_type="left outer", use_threads=len(listing) > MANY).sort_by("position")
+
+
+def _differs(found: pa.Table) -> pa.Array:
+    same = pc.and_(pc.equal(found["size"], found["known_size"]), pc.equal(found["modified"], found["known_modified"]))
+    return pc.invert(pc.fill_null(same, False))
+
+
+def _pick(listing: Sequence[SourceFile], chosen: pa.Array) -> list[SourceFile]:
+    return [listing[i] for i in pc.indices_nonzero(chosen).to_pylist()]

@@ -1,0 +1,52 @@
+"""What the control plane knows, as rows for people: the ledger of a table, past runs, past steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lakehouse.control.ledger import Ledger
+from lakehouse.control.store import Control, sql_text
+from lakehouse.lake.log import Log
+from lakehouse.names import TableName
+from lakehouse.spec.load import Project
+from lakehouse.state.ledger import stand
+from lakehouse.state.place import Commits
+
+
+def ledger_rows(project: Project, name: TableName, status: str | None, limit: int) -> list[dict[str, Any]]:
+    """Each file that the ledger of a Bronze table knows, the newest first; none when there is no table yet."""
+    environment = project.environment
+    log = Log.open(environment.table_path(name), environment.storage)
+    if log is None:
+        return []
+    control = Control(environment.control_path, environment.storage)
+    rows = Commits.read(control, log.table_id or "")
+    ledger = Ledger.open(control, log.table_id or "", table=str(name))
+    known = stand(ledger, log, rows).known.newest
+    names = ["path", "status", "batch", "size", "modified", "at", "error"]
+    found = known.sort_by([("batch", "descending"), ("path", "ascending")]).select(names).to_pylist()
+    return [r for r in found if status in (None, r["status"])][:limit]
+
+
+def past_runs(project: Project, limit: int) -> list[dict[str, Any]]:
+    """Runs, the newest first: the newest row of each counts."""
+    control = _control(project)
+    rows = control.read("runs").sort_by("at").to_pylist()
+    newest = {r["run_id"]: r for r in rows}
+    found = sorted(newest.values(), key=lambda r: r["started_at"], reverse=True)
+    names = ("run_id", "status", "environment", "started_at", "finished_at", "selection", "error")
+    return [{n: r[n] for n in names} for r in found[:limit]]
+
+
+def past_steps(project: Project, name: TableName, limit: int) -> list[dict[str, Any]]:
+    """Steps of one table, the newest first."""
+    rows = _control(project).read("steps", where=f"step = {sql_text(str(name))}").sort_by([("at", "descending")])
+    names = (
+        "run_id", "status", "started_at", "version", "files_read", "rows_read", "rows_written", "rows_rejected",
+        "reason", "error",
+    )  # fmt: skip
+    return [{n: r[n] for n in names} for r in rows.slice(0, limit).to_pylist()]
+
+
+def _control(project: Project) -> Control:
+    return Control(project.environment.control_path, project.environment.storage)
