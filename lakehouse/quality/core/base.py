@@ -1,0 +1,111 @@
+"""What every expectation shares: `mostly`, `row_condition`, and the registry by Great Expectations' names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from lakehouse.model import Model
+from lakehouse.quality import expressions
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+EXPECTATIONS: dict[str, type[CoreExpectation]] = {}
+"""Name in Great Expectations -> its arguments, for all core expectations."""
+
+
+def _number_or_text(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("write a number, or a date or time as text")
+    return value
+
+
+Bound = Annotated[int | float | str, BeforeValidator(_number_or_text)]
+"""A number, or the text of a date, time or string, which is read as the column's type."""
+
+
+class CoreExpectation(Model):
+    """Base of all; a subclass is registered under its own name in snake_case, `Expect` first."""
+
+    available: ClassVar[bool] = False
+    name: ClassVar[str] = ""
+
+    mostly: float | None = Field(None, ge=0, le=1)
+    """The share of judged rows that must pass; may also stand beside the expectation."""
+    row_condition: str | None = None
+    """Only rows for which this SQL condition is true are judged."""
+    condition_parser: Literal["spark"] | None = None
+    """How `row_condition` is written; Spark SQL is the only way here."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        if cls.__name__.startswith(("Expect", "Unexpected")):
+            words = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", cls.__name__)
+            cls.name = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+            EXPECTATIONS[cls.name] = cls
+
+    @field_validator("row_condition")
+    @classmethod
+    def _row_condition_parses(cls, value: str | None) -> str | None:
+        if value is not None:
+            expressions.check_condition(value)
+        return value
+
+    def names(self) -> frozenset[str]:
+        """The columns that the expectation is about, without those of `row_condition`."""
+        raise NotImplementedError
+
+
+class RowExpectation(CoreExpectation):
+    """An expectation that is true or false of each row by itself."""
+
+    available: ClassVar[bool] = True
+
+    def judged(self, columns: Mapping[str, Column]) -> Column | None:
+        """Which rows it speaks about (None: all). `columns` has those of `names()` by the name as written."""
+        raise NotImplementedError
+
+    def expected(self, columns: Mapping[str, Column], types: Mapping[str, str]) -> Column:
+        """True where the row keeps it; NULL counts as kept, as in Great Expectations on Spark.
+
+        `types` has each column's type text; raises ValueError where the arguments cannot be compared with it.
+        """
+        raise NotImplementedError
+
+    def message(self) -> str:
+        """What a row that breaks it is told, without any value of the row."""
+        raise NotImplementedError
+
+
+class ColumnExpectation(CoreExpectation):
+    """About one column."""
+
+    column: str = Field(min_length=1)
+    """The column."""
+
+    def names(self) -> frozenset[str]:
+        return frozenset({self.column})
+
+
+class AggregateExpectation(ColumnExpectation):
+    """About one figure of a column, to lie between two bounds."""
+
+    min_value: Bound | None = None
+    """The least allowed figure; without it there is no lower bound."""
+    max_value: Bound | None = None
+    """The greatest allowed figure; without it there is no upper bound."""
+    strict_min: bool = False
+    """The lower bound itself is not allowed."""
+    strict_max: bool = False
+    """The upper bound itself is not allowed."""
+
+
+class TableExpectation(CoreExpectation):
+    """About the table as a whole."""
+
+    def names(self) -> frozenset[str]:
+        return frozenset()

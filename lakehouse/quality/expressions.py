@@ -1,0 +1,186 @@
+"""SQL expressions as their author wrote them, looked at without Spark: do they parse, what do they name?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+DIALECT = "databricks"
+"""Spark's dialect together with the `v:path` of VARIANT, which Spark 4 has too."""
+
+_NONDETERMINISTIC = frozenset(
+    "rand randn randstr uniform uuid shuffle monotonically_increasing_id spark_partition_id "
+    "input_file_name input_file_block_start input_file_block_length reflect java_method try_reflect".split()
+)
+_CURRENT = frozenset("now current_date curdate current_timestamp localtimestamp current_time unix_timestamp".split())
+_AGGREGATES = frozenset(
+    "histogram_numeric try_sum try_avg hll_sketch_agg hll_union_agg count_min_sketch bitmap_construct_agg "
+    "bitmap_or_agg bit_and bit_or bit_xor every some any bool_and bool_or collect_set mean std string_agg "
+    "schema_of_variant_agg schema_of_json_agg".split()
+)
+
+_BRACES = "put the whole expression in quotes, because YAML reads braces itself, and write a variable as `:name`"
+
+
+class ExpressionError(ValueError):
+    """Text that is not one SQL expression; `line` and `column` count from 1 inside the text."""
+
+    def __init__(self, message: str, line: int = 1, column: int = 1, fix: str = "") -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+        self.fix = fix
+
+
+def parse(text: str) -> exp.Expr:
+    """The syntax tree of one scalar or aggregate expression; raises ExpressionError with the place and a way out."""
+    if not isinstance(text, str):
+        raise ExpressionError(f"{text!r} is not an expression but {type(text).__name__}", fix="put it in quotes")
+    return _parsed(text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> exp.Expr:
+    if not text.strip():
+        raise ExpressionError("an expression is missing")
+    try:
+        tree = sqlglot.parse_one(text, dialect=DIALECT, into=exp.Condition)
+    except ParseError as problem:
+        raise _located(text, problem) from None
+    except TokenError:
+        raise ExpressionError(f"{text!r} is not an SQL expression: a quote or bracket stays open") from None
+    for node in tree.walk():
+        if isinstance(node, exp.Query):
+            raise ExpressionError(f"{text!r} holds a query", fix="read other tables by `sql`, `from` or `join`")
+        if isinstance(node, exp.Placeholder) and node.args.get("widget"):
+            raise ExpressionError(f"{text!r} holds a brace", fix=_BRACES)
+        if isinstance(node, exp.Placeholder) and node.name in ("", "?"):
+            raise ExpressionError(f"{text!r} holds a placeholder without a name", fix="write a variable as `:name`")
+    return tree
+
+
+def _located(text: str, problem: ParseError) -> ExpressionError:
+    found = problem.errors[0] if problem.errors else {}
+    near = found.get("highlight") or ""
+    fix = ""
+    if "{" in text or "}" in text:
+        fix = _BRACES
+    elif "#" in text:
+        fix = "put the whole expression in quotes, because YAML takes ` #` as a comment"
+    return ExpressionError(
+        f"{text!r} is not an SQL expression" + (f": unexpected {near!r}" if near else ""),
+        line=int(found.get("line") or 1),
+        column=int(found.get("col") or 1),
+        fix=fix,
+    )
+
+
+def columns_of(text: str) -> frozenset[str]:
+    """Names of the columns that the expression reads, as written; of `a.b.c` it is `a`. Parameters of lambdas are none.
+
+    Names compare case-insensitively: fold them before they are compared.
+    """
+    found = set()
+    for column in parse(text).find_all(exp.Column):
+        first = column.parts[0]
+        if isinstance(first, exp.Identifier) and not (column.name.lower() in _CURRENT and len(column.parts) == 1):
+            found.add(first.name)
+    return frozenset(found)
+
+
+def bare_column(text: str) -> str | None:
+    """The column's name when the expression is nothing but a top-level column."""
+    tree = parse(text)
+    return (
+        tree.name if isinstance(tree, exp.Column) and len(tree.parts) == 1 and tree.name in columns_of(text) else None
+    )
+
+
+def variables_of(text: str) -> frozenset[str]:
+    """Names of the variables, written `:name`, that the expression uses."""
+    return frozenset(node.name for node in parse(text).find_all(exp.Placeholder))
+
+
+def _calls(text: str) -> Iterator[tuple[str, exp.Expr]]:
+    for node in parse(text).find_all(exp.Func):
+        if isinstance(node, exp.Anonymous):
+            yield str(node.this).lower(), node
+        else:
+            for name in type(node).sql_names():
+                yield name.lower(), node
+
+
+def nondeterministic(text: str) -> list[str]:
+    """Functions in the expression that give another value each time they are asked (S36), sorted."""
+    return sorted({name for name, _ in _calls(text) if name in _NONDETERMINISTIC})
+
+
+def current(text: str) -> list[str]:
+    """Functions that tell the time or date of the run (S36, S85), sorted."""
+    tree = parse(text)
+    found = {name for name, _ in _calls(text) if name in _CURRENT}
+    found |= {c.name.lower() for c in tree.find_all(exp.Column) if c.name.lower() == "localtimestamp" and not c.table}
+    if any(isinstance(n, exp.CurrentTimestamp) for n in tree.walk()):
+        found.add("current_timestamp")
+    return sorted(found)
+
+
+def windows(text: str) -> list[str]:
+    """The window functions in the expression (S41), as SQL."""
+    return [node.sql(dialect=DIALECT) for node in parse(text).find_all(exp.Window)]
+
+
+def aggregates(text: str) -> list[str]:
+    """Aggregate functions that stand outside of windows, as SQL: an expression about one row has none."""
+    found = []
+    for name, node in _calls(text):
+        if (isinstance(node, exp.AggFunc) or name in _AGGREGATES) and node.find_ancestor(exp.Window) is None:
+            text_of = node.sql(dialect=DIALECT)
+            if text_of not in found:
+                found.append(text_of)
+    return found
+
+
+def generators(text: str) -> list[str]:
+    """Functions such as `explode` that make many rows of one: they have their own rules."""
+    names = {"explode", "explode_outer", "posexplode", "posexplode_outer", "inline", "inline_outer", "stack"}
+    return sorted({name for name, _ in _calls(text) if name in names})
+
+
+def check_row_expression(text: str) -> None:
+    """Raise ExpressionError unless the expression is about one row: no window, aggregate, generator."""
+    for found, what, fix in (
+        (windows(text), "a window function", "use `sql`, or `whole: true` with `deduplicate`"),
+        (aggregates(text), "an aggregate", "use `aggregate` or `sql`"),
+        (generators(text), "a function that makes several rows", "use the rule `explode`"),
+    ):
+        if found:
+            raise ExpressionError(f"{text!r} holds {what}: {found[0]}", fix=fix)
+
+
+def check_condition(text: str) -> None:
+    """Raise ExpressionError unless the text can decide about one row, the same way at each retry (S36, S41)."""
+    check_row_expression(text)
+    if found := nondeterministic(text):
+        raise ExpressionError(
+            f"{text!r} calls {found[0]}(), which gives another value at each retry", fix="decide by a column of the row"
+        )
+
+
+def column(text: str, variables: Mapping[str, object], now: datetime | None = None) -> Column:
+    """The expression as a Spark column; `:name` stands for a variable's value as a typed literal, never as text.
+
+    `now`, the start of the run, is what `now()`, `current_date` and such give (S36). Raises ExpressionError.
+    """
+    from lakehouse.quality import binding
+
+    return binding.column(text, variables, now)

@@ -1,0 +1,153 @@
+"""What a file says about the columns of a table and about the rules its rows must keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, create_model, field_validator, model_validator
+
+from lakehouse.lake.types import canonical
+from lakehouse.model import LATER, Model
+from lakehouse.quality import expressions
+from lakehouse.quality.core import EXPECTATIONS
+from lakehouse.quality.core.base import CoreExpectation
+
+Action = Literal["warn", "drop", "quarantine", "fail"]
+"""What happens to a row that breaks a rule, the mildest first (S52)."""
+
+SchemaAction = Literal["quarantine", "fail", "null"]
+"""What happens to a row with a value that does not fit its column."""
+
+
+class ColumnSpec(Model):
+    """One column of `schema`: `name: int` or `name: {type: int, …}`."""
+
+    type: str
+    """Spark's type, as in `decimal(10,2)` or `array<string>`."""
+    nullable: bool = True
+    """False: a NULL is the violation `schema.<column>`."""
+    comment: str | None = None
+    """The column's comment in the table."""
+    default: str | int | float | bool | None = None
+    """An SQL expression for rows whose input does not have the column at all (S34); not for NULL."""
+    generated_as: str | None = Field(None, json_schema_extra=LATER)
+    """The SQL expression that Delta computes the column by."""
+    identity: bool | dict[str, int] | None = Field(None, json_schema_extra=LATER)
+    """True, or `{start, step}`: Delta numbers the rows."""
+    tags: tuple[str, ...] | dict[str, str] | None = Field(None, json_schema_extra=LATER)
+    """Words about the column, for a catalog."""
+    pii: bool = False
+    """The value is not shown in logs, failures, reports and documentation; it is stored as it is (S60)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"type": value} if isinstance(value, str) else value
+
+    @field_validator("type")
+    @classmethod
+    def _canonical_type(cls, value: str) -> str:
+        return canonical(value)
+
+    @field_validator("default", "generated_as")
+    @classmethod
+    def _expression_parses(cls, value: str | int | float | bool | None) -> str | int | float | bool | None:
+        if isinstance(value, str):
+            expressions.check_row_expression(value)
+            if expressions.columns_of(value):
+                raise expressions.ExpressionError(
+                    f"{value!r} names a column", fix="put text in SQL quotes, as in \"'unknown'\""
+                )
+        return value
+
+
+if TYPE_CHECKING:
+
+    class _Words(Model):
+        """One optional field for each core expectation."""
+
+else:
+    _Words = create_model(
+        "_Words",
+        __base__=Model,
+        **{
+            name: (
+                arguments | None,
+                Field(
+                    None,
+                    description=(arguments.__doc__ or "").strip().split("\n")[0],
+                    json_schema_extra=None if arguments.available else LATER,
+                ),
+            )
+            for name, arguments in EXPECTATIONS.items()
+        },
+    )
+
+
+class Expectation(_Words):
+    """A rule that rows must keep: `{expect_…: {…}}`, `{expect: condition}`, or the condition alone."""
+
+    expect: str | None = None
+    """An SQL condition that must be true of each row; NULL is a violation (S47)."""
+    on_violation: Action | None = None
+    """What happens to a row that breaks the rule; the table's `expectations_on_violation`, or `warn`, without it."""
+    mostly: float | None = Field(None, ge=0, le=1)
+    """The share of judged rows that must pass (S53a)."""
+    description: str | None = None
+    """What the rule is for, shown in reports."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"expect": value} if isinstance(value, str) else value
+
+    @field_validator("expect")
+    @classmethod
+    def _condition_parses(cls, value: str | None) -> str | None:
+        if value is not None:
+            expressions.check_condition(value)
+        return value
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Expectation:
+        words = [w for w in ("expect", *EXPECTATIONS) if getattr(self, w, None) is not None]
+        if len(words) != 1:
+            found = f"has {len(words)}: {', '.join(words)}" if words else "has none"
+            raise ValueError(
+                f"an expectation has exactly one rule, this one {found}; write `expect:` or one `expect_…:`"
+            )
+        inner = self.core.mostly if self.core else None
+        if inner is not None and self.mostly is not None and inner != self.mostly:
+            raise ValueError(f"`mostly` is given twice, as {self.mostly:g} and as {inner:g}; give it once")
+        return self
+
+    @property
+    def word(self) -> str:
+        """`expect`, or the name of the core expectation."""
+        return next(w for w in ("expect", *EXPECTATIONS) if getattr(self, w, None) is not None)
+
+    @property
+    def core(self) -> CoreExpectation | None:
+        """The arguments of the core expectation, or None for a condition."""
+        return next((v for w in EXPECTATIONS if (v := getattr(self, w, None)) is not None), None)
+
+    @property
+    def share(self) -> float | None:
+        """`mostly`, wherever it was written."""
+        return self.mostly if self.mostly is not None else (self.core.mostly if self.core else None)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        return ((name, getattr(self, name)) for name in type(self).model_fields if name in self.model_fields_set)
+
+    def columns(self) -> frozenset[str]:
+        """Every column that the rule names, `row_condition` included."""
+        if self.core is None:
+            return expressions.columns_of(self.expect or "true")
+        condition = self.core.row_condition
+        return self.core.names() | (expressions.columns_of(condition) if condition else frozenset())
+
+
+def column_specs(schema: Mapping[str, Any]) -> dict[str, ColumnSpec]:
+    """The columns of a `schema` written in Python, in either form."""
+    return {name: ColumnSpec.model_validate(spec) for name, spec in schema.items()}

@@ -1,0 +1,45 @@
+"""The hidden columns that travel with the rows of a step: the row as it came in, and what each rule found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lakehouse.names import quoted
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+INPUT = "__input"
+"""Hidden struct of the row as read (S55); only a rejected row ever has it computed."""
+
+
+def is_hidden(name: str) -> bool:
+    """Whether the column is the library's own and never stored."""
+    return name.startswith("__")
+
+
+def visible(columns: Iterable[str]) -> list[str]:
+    """The columns that rules work on: all but the hidden ones and those that start with one underscore."""
+    return [name for name in columns if not name.startswith("_")]
+
+
+def carried(columns: Iterable[str]) -> list[str]:
+    """The columns that no rule may drop: hidden ones, and those that Bronze added."""
+    return [name for name in columns if name.startswith("_")]
+
+
+def types_of(frame: DataFrame) -> dict[str, str]:
+    """Column -> type text, in order."""
+    return {field.name: field.dataType.simpleString() for field in frame.schema.fields}
+
+
+def keep_input(frame: DataFrame) -> DataFrame:
+    """Put the row as it is now beside itself, for the case that a rule rejects it; replaces an earlier one.
+
+    It costs nothing for rows that pass: Spark prunes it from every query that does not ask for it.
+    """
+    from pyspark.sql import functions as F
+
+    names = [name for name in frame.columns if not is_hidden(name)]
+    return frame.withColumn(INPUT, F.struct(*[F.col(quoted(name)) for name in names]))
