@@ -1,0 +1,1 @@
+"""A batch of Bronze's files as one DataFrame, and what of them did not fit."""

@@ -1,0 +1,89 @@
+"""What has to be known of a batch before anything is written, in one aggregate."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import DataFrame
+
+from lakehouse.ingest.batch import BatchRequest
+from lakehouse.ingest.columns import Plan, Rules
+from lakehouse.ingest.values import BAD, placed
+from lakehouse.names import quoted
+from lakehouse.sources.fields import Scan
+
+_Places = Sequence[tuple[int, str]]
+"""(part, column of its frame)."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Numbers and names about a batch; None where nothing had to count."""
+
+    rows: int | None = None
+    """Good rows."""
+    rejected: int = 0
+    rescued: int | None = None
+    empty: frozenset[str] = frozenset()
+    """New columns, in small letters, without any value in a good row (S6)."""
+    news: tuple[str, ...] = ()
+    """New fields with a value that get no column and are to fail."""
+
+
+def count(scan: Scan, columns: Plan, settings: Rules, request: BatchRequest) -> Counts:
+    """Run the aggregate, or none where the leaf knows it all."""
+    if not scan.parts:
+        return Counts(rows=0, rescued=0, empty=frozenset(name.casefold() for name in columns.new))
+    seen = {(i, item.column) for i, part in enumerate(scan.parts) for item in part.fields if item.has_value}
+    unsure = {name: places for name, places in _new(columns).items() if not seen & set(places)}
+    news = tuple(columns.unplaced) if settings.mode == "fail_on_new_columns" else ()
+    strays = {name: columns.unplaced[name] for name in news if not seen & set(columns.unplaced[name])}
+    not_null = any(not spec.nullable for spec in (request.schema or {}).values())
+    if scan.clean and not unsure and not strays and not not_null:
+        return Counts(news=news)
+    asked = [*unsure.items(), *strays.items()]
+    frames = [_flags(scan, i, asked, columns, settings, request) for i in range(len(scan.parts))]
+    flags = reduce(DataFrame.union, frames)
+    sums = flags.selectExpr("count(1) AS n", *[f"count({name}) AS n_{name}" for name in flags.columns])
+    rows, rejected, rescued, *found = sums.collect()[0]
+    valued = {name for (name, _), values in zip(asked, found, strict=True) if values}
+    return Counts(
+        rows=rows - rejected,
+        rejected=rejected,
+        rescued=rescued,
+        empty=frozenset(name.casefold() for name in unsure if name not in valued),
+        news=tuple(name for name in news if name not in strays or name in valued),
+    )
+
+
+def _new(columns: Plan) -> Mapping[str, _Places]:
+    """New columns and the columns of the parts' frames that they are made of."""
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for i, place in enumerate(columns.places):
+        for inside, column in place.items():
+            if column is not None and column in columns.new:
+                found[column].append((i, inside))
+    return found
+
+
+def _flags(
+    scan: Scan,
+    index: int,
+    asked: Sequence[tuple[str, _Places]],
+    columns: Plan,
+    settings: Rules,
+    request: BatchRequest,
+) -> DataFrame:
+    """A part's rows as what has to be counted: NULL where it does not count."""
+    here = [[f"{column} IS NOT NULL" for i, column in places if i == index] for _, places in asked]
+    extra = [f"({' OR '.join(some) or 'false'}) AS __v{k}" for k, some in enumerate(here)]
+    frame = placed(scan.parts[index], columns.places[index], columns, settings, request, extra)
+    good = f"{BAD} IS NULL"
+    return frame.selectExpr(
+        f"CASE WHEN NOT {good} THEN 1 END AS rejected",
+        f"CASE WHEN {good} AND {quoted(settings.rescued_column)} IS NOT NULL THEN 1 END AS rescued",
+        *[f"CASE WHEN {good} AND __v{k} THEN 1 END AS v{k}" for k in range(len(asked))],
+    )

@@ -1,0 +1,184 @@
+"""Read a batch: its good rows as one frame, bad records apart, files that cannot be read named."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lakehouse.errors import DataError, StepError, TransientError
+from lakehouse.ingest.batch import BATCH, INGESTED_AT, SOURCE_FILE, SOURCE_MODIFIED, BatchRequest, Ingested
+from lakehouse.ingest.columns import HIDDEN, Plan, Rules, plan, rules
+from lakehouse.ingest.counting import Counts, count
+from lakehouse.ingest.files import failed_file, unchanged, unreadable
+from lakehouse.ingest.values import BAD, FAILURES, placed
+from lakehouse.lake.errors import causes, translate
+from lakehouse.sources.base import SourceFile
+from lakehouse.sources.fields import RAW, Field, Scan
+
+_ROUNDS = 3
+
+
+def read_batch(spark: SparkSession, request: BatchRequest) -> Ingested:
+    """Read the batch's files into one lazy frame. `spark` is the step's own session.
+
+    Spark jobs: for JSON one, which infers the fields and sees whether a record is bad; for CSV one aggregate, which
+    counts rows, bad records, rescued rows and the values of new columns (the headers are read on the driver). JSON
+    needs that aggregate too when there are bad records or columns that must not be NULL. Each file that cannot be read
+    costs its round again; after three rounds the rest is probed on the driver.
+
+    Raises StepError when a record or file is bad and that is to fail the step, when a new column comes and that is to
+    fail, and for errors that no file is to blame for.
+    """
+    settings = rules(request)
+    spark.conf.set("spark.sql.files.openCostInBytes", str(1 << 16))  # many small files to a task
+    spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.threshold", "1000000")
+    files, failed = unchanged(request.files, request.storage)
+    for attempt in range(len(files) + 2):
+        _refuse(failed, request)
+        if attempt == _ROUNDS:
+            failed |= unreadable(files, request.storage)
+            files = [file for file in files if file.path not in failed]
+        try:
+            return _read(spark, replace(request, files=files), settings, failed)
+        except StepError:
+            raise
+        except Exception as error:
+            path = _blamed(error, files)
+            failed[path] = _reason(error)
+            files = [file for file in files if file.path != path]
+    raise AssertionError("every round takes a file away")
+
+
+def _blamed(error: Exception, files: Sequence[SourceFile]) -> str:
+    """The file that is to blame; raises the error, translated, when it is none."""
+    ours = translate(error, "reading the files")
+    path = None if isinstance(ours, TransientError) else failed_file(_all_text(error), files)
+    if path is None:
+        raise ours from error
+    return path
+
+
+def _all_text(error: Exception) -> str:
+    return "\n".join([*(cause.message for cause in causes(error)), str(error)])
+
+
+def _reason(error: Exception) -> str:
+    last = causes(error)[-1]
+    return f"cannot be read: {last.type}: {last.message.splitlines()[0] if last.message else ''}".rstrip(": ")
+
+
+def _refuse(failed: dict[str, str], request: BatchRequest) -> None:
+    if failed and request.on_bad_file == "fail":
+        shown = "; ".join(f"{path} {why}" for path, why in list(failed.items())[:5])
+        raise StepError(f"{len(failed)} file(s) cannot be loaded: {shown}", code="source.file")
+
+
+def _read(spark: SparkSession, request: BatchRequest, settings: Rules, failed: dict[str, str]) -> Ingested:
+    leaf: Any = importlib.import_module(f"lakehouse.sources.{request.source.format}")  # type: ignore[attr-defined]
+    scan: Scan = leaf.scan(spark, request.source, request.files, settings.wanted)
+    failed = {**failed, **scan.failed}
+    _refuse(failed, request)
+    request = replace(request, files=[file for file in request.files if file.path not in scan.failed])
+    fields = [part.fields for part in scan.parts]
+    first = plan(settings, fields)
+    counts = count(scan, first, settings, request)
+    columns = plan(settings, fields, counts.empty)
+    _refuse_new(counts.news, settings, request)
+    frame, bad = _frames(spark, scan, columns, settings, request, counts)
+    return Ingested(
+        frame=frame,
+        new_columns={name: columns.columns[name] for name in columns.new},
+        comments={name: came for name, came in columns.new.items() if came != name},
+        bad=bad,
+        failed=failed,
+        rows=counts.rows,
+        rejected=counts.rejected,
+        rescued=counts.rescued,
+        warnings=[*scan.warnings, *_warnings(columns, fields, counts, settings)],
+        changed_columns=columns.changed,
+    )
+
+
+def _refuse_new(news: Sequence[str], settings: Rules, request: BatchRequest) -> None:
+    if not news or settings.mode != "fail_on_new_columns":
+        return
+    fix = (
+        "`auto_loader: {schema_evolution_mode: add_new_columns}`"
+        if request.copy_into is None
+        else "`merge_schema: true`"
+    )
+    raise StepError(
+        f"the files have {'columns' if len(news) > 1 else 'a column'} that the table does not: {', '.join(news)}",
+        code="source.new_columns",
+        fix=f"add {'them' if len(news) > 1 else 'it'} to the table's `schema`, or write {fix}",
+    )
+
+
+def _frames(
+    spark: SparkSession, scan: Scan, columns: Plan, settings: Rules, request: BatchRequest, counts: Counts
+) -> tuple[DataFrame, DataFrame | None]:
+    """The rows to load and the bad records."""
+    parts = [placed(part, columns.places[i], columns, settings, request) for i, part in enumerate(scan.parts)] or [
+        _no_rows(spark, columns, settings)
+    ]
+    rows = reduce(DataFrame.union, parts)
+    if not counts.rejected:
+        return rows.drop(RAW, BAD), None
+    bad = rows.where(F.col(BAD).isNotNull()).select(
+        F.col(RAW).alias("_raw"),
+        SOURCE_FILE,
+        SOURCE_MODIFIED,
+        F.col(BAD).alias("_failures"),
+        F.lit("record").alias("_stage"),
+    )
+    if request.on_bad_record == "fail":
+        _refuse_bad(bad, counts.rejected)
+    good = rows.where(F.col(BAD).isNull()).drop(RAW, BAD)
+    return good, bad if request.on_bad_record == "quarantine" else None
+
+
+def _refuse_bad(bad: DataFrame, rejected: int) -> None:
+    shown = "; ".join(
+        f"{row[SOURCE_FILE]}: {row['_failures'][0]['message']}: {(row['_raw'] or '')[:200]!r}"
+        for row in bad.limit(3).collect()
+    )
+    raise DataError(f"{rejected} bad record(s), and `on_bad_record` is fail: {shown}", code="source.record")
+
+
+def _no_rows(spark: SparkSession, columns: Plan, settings: Rules) -> DataFrame:
+    nothing = F.lit(None)
+    return spark.range(0).select(
+        *[nothing.cast(text).alias(name) for name, text in columns.columns.items()],
+        nothing.cast("string").alias(SOURCE_FILE),
+        nothing.cast("timestamp").alias(SOURCE_MODIFIED),
+        nothing.cast("timestamp").alias(INGESTED_AT),
+        nothing.cast("bigint").alias(BATCH),
+        nothing.cast("string").alias(settings.rescued_column),
+        nothing.cast("string").alias(RAW),
+        nothing.cast(FAILURES).alias(BAD),
+    )
+
+
+def _warnings(columns: Plan, fields: Sequence[Sequence[Field]], counts: Counts, settings: Rules) -> list[str]:
+    out: list[str] = []
+    there = {name.casefold() for name in columns.columns}
+    lost = [name for name in settings.partitions if settings.wanted.name(name).casefold() not in there]
+    if lost:
+        out.append(f"folders named {', '.join(f'{n}=…' for n in lost)} give no column: partition columns never evolve")
+    ours = {
+        item.name
+        for part in fields
+        for item in part
+        if settings.wanted.name(item.name).casefold() in settings.own or item.name.startswith(HIDDEN)
+    }
+    if ours:
+        out.append(f"the names {', '.join(sorted(ours))} are Bronze's own; these fields go to the rescued data")
+    if counts.rejected:
+        out.append(f"{counts.rejected} record(s) cannot be read")
+    return out

@@ -1,0 +1,194 @@
+"""From a part's fields to the table's columns: casts that rescue, the rescued data, Bronze's own columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import DataType
+
+from lakehouse.ingest.batch import BATCH, INGESTED_AT, SOURCE_FILE, SOURCE_MODIFIED, BatchRequest
+from lakehouse.ingest.columns import Plan, Rules
+from lakehouse.names import quoted
+from lakehouse.quality.casts import strict_cast
+from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part
+from lakehouse.sources.nested import broken, parsed
+
+BAD = "__bad"
+"""Why the row is not loaded: an array of failures, NULL for a good row."""
+FAILURES = "array<struct<name:string,column:string,value:string,message:string>>"
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A field on its way into a column: what is stored, and what is rescued where that is not all."""
+
+    value: Column
+    raw: Column
+    misfit: Column
+
+
+def placed(
+    part: Part,
+    place: Mapping[str, str | None],
+    plan: Plan,
+    rules: Rules,
+    request: BatchRequest,
+    extra: Sequence[str] = (),
+) -> DataFrame:
+    """The part's rows with the table's columns, Bronze's own, `RAW`, `BAD` and `extra` ones: SQL over the part's frame.
+
+    What is only passed on goes as SQL text, because a call into the JVM for each of 20,000 columns takes minutes.
+    """
+    texts: dict[str, str] = {}
+    made: dict[str, Column] = {}
+    rescued: dict[str, Column] = {}
+    frame = part.frame
+    for item in part.fields:
+        if item.column not in place and rules.rescues:
+            rescued[item.name] = _text(F.col(item.column), item)
+        column = place.get(item.column)
+        if column is None:
+            continue
+        if item.shape is None and (item.stored == plan.columns[column] or "<" in item.stored):
+            texts[column] = f"CAST({item.column} AS {plan.columns[column]})"
+        else:
+            if item.shape is not None:
+                frame = frame.withColumn(f"p_{item.column}", parsed(F.col(item.column), item.shape))
+            value = _value(item, plan.columns[column])
+            made[column] = value.value.cast(plan.columns[column])
+            rescued[column] = F.when(value.misfit, value.raw)
+    partitions = _partitions(part, plan, rules, request, rescued)
+    made |= {name: value for name, value in partitions.items() if name not in texts and name not in made}
+    for index, name in enumerate(made):
+        texts[name] = f"v{index}"
+    breaks = [
+        (name, f"{texts.get(_spelled(name, plan), 'NULL')} IS NULL")
+        for name, spec in (request.schema or {}).items()
+        if not spec.nullable
+    ]
+    frame = frame.select("*", *[value.alias(texts[name]) for name, value in made.items()])
+    raw = F.coalesce(RAW, _as_json(part)) if breaks else F.col(RAW)
+    frame = frame.select(
+        "*",
+        F.lit(request.ingested_at).cast("timestamp").alias("__at"),
+        _rescued(rescued).alias("__rescued"),
+        raw.alias("__text"),
+        _failures(part, [(name, F.expr(broke)) for name, broke in breaks]).alias("__failures"),
+    )
+    return frame.selectExpr(
+        *[f"{texts.get(name) or f'CAST(NULL AS {text})'} AS {quoted(name)}" for name, text in plan.columns.items()],
+        f"{FILE} AS {SOURCE_FILE}",
+        f"{MODIFIED} AS {SOURCE_MODIFIED}",
+        f"__at AS {INGESTED_AT}",
+        f"CAST({request.batch} AS bigint) AS {BATCH}",
+        f"__rescued AS {quoted(rules.rescued_column)}",
+        f"__text AS {RAW}",
+        f"__failures AS {BAD}",
+        *extra,
+    )
+
+
+def _spelled(name: str, plan: Plan) -> str:
+    return next((column for column in plan.columns if column.casefold() == name.casefold()), name)
+
+
+def _value(item: Field, target: str) -> _Value:
+    raw = F.col(item.column)
+    if item.shape is not None:
+        parse = F.col(f"p_{item.column}")
+        misfit = broken(parse, raw, item.foreign)
+        return _Value(F.when(~misfit, parse.getField("value")).cast(item.stored), raw, misfit)
+    if "<" in target:
+        parse = parsed(raw, DataType.fromDDL(target))
+        misfit = broken(parse, raw, ())
+        return _Value(F.when(~misfit, parse.getField("value")), raw, misfit)
+    value = F.try_parse_json(raw) if target == "variant" else strict_cast(raw, item.stored, target)
+    return _Value(value, raw, raw.isNotNull() & value.isNull())
+
+
+def _partitions(
+    part: Part, plan: Plan, rules: Rules, request: BatchRequest, rescued: dict[str, Column]
+) -> dict[str, Column]:
+    """Column -> value out of the file's path; a field of the same name that says otherwise is rescued."""
+    found: dict[str, Column] = {}
+    by_name = {rules.wanted.name(item.name).casefold(): item for item in part.fields}
+    for key in rules.partitions:
+        name = next((n for n in plan.columns if n.casefold() == rules.wanted.name(key).casefold()), None)
+        text = _partition_text(key, request)
+        same = by_name.get(rules.wanted.name(key).casefold())
+        if same is not None and rules.rescues:
+            own = _text(F.col(same.column), same)
+            rescued[same.name] = F.when(~own.eqNullSafe(text), own)
+        if name is None:
+            continue
+        value = strict_cast(text, "string", plan.columns[name])
+        found[name] = value
+        if plan.columns[name] != "string":
+            rescued[name] = F.when(text.isNotNull() & value.isNull(), text)
+    return found
+
+
+def _partition_text(key: str, request: BatchRequest) -> Column:
+    """The value of the nearest folder `key=value` above the file, NULL when there is none."""
+    spelled = {name for file in request.files for name in file.partitions if name.casefold() == key.casefold()}
+    if not any(file.partitions.get(name) is not None for file in request.files for name in spelled):
+        return F.lit(None).cast("string")
+    text = F.regexp_extract(FILE, rf"(?is).*/\Q{_hive(key)}\E=([^/]*)/", 1)
+    plain = F.coalesce(F.try_url_decode(F.replace(text, F.lit("+"), F.lit("%2B"))), text)
+    return F.when((text != "") & (text != "__HIVE_DEFAULT_PARTITION__"), plain)
+
+
+def _hive(name: str) -> str:
+    from urllib.parse import quote
+
+    return quote(name, safe=" -_.!~()+,;@$&")
+
+
+def _text(value: Column, item: Field) -> Column:
+    return F.to_json(value) if "<" in item.stored and item.shape is None else value
+
+
+def _rescued(rescued: Mapping[str, Column]) -> Column:
+    """Auto Loader's JSON: each rescued field with the text it came as, and the file; NULL when there is none."""
+    if not rescued:
+        return F.lit(None).cast("string")
+    fields = [value.cast("string").alias(name) for name, value in rescued.items()]
+    some = F.coalesce(*rescued.values()).isNotNull()
+    return F.when(some, F.to_json(F.struct(*fields, F.col(FILE).alias("_file_path"))))
+
+
+def _failures(part: Part, breaks: Sequence[tuple[str, Column]]) -> Column:
+    nothing = F.lit(None).cast("string")
+    unread = F.array(
+        F.struct(
+            F.lit("record").alias("name"),
+            nothing.alias("column"),
+            nothing.alias("value"),
+            F.lit(part.complaint).alias("message"),
+        )
+    )
+    failures = F.when(F.col(RAW).isNotNull(), unread)
+    if breaks:
+        nulls = [
+            F.when(
+                broke,
+                F.struct(
+                    F.lit(f"schema.{name}").alias("name"),
+                    F.lit(name).alias("column"),
+                    nothing.alias("value"),
+                    F.lit("NULL, but the column is not nullable").alias("message"),
+                ),
+            )
+            for name, broke in breaks
+        ]
+        found = F.filter(F.array(*nulls), lambda failure: failure.isNotNull())
+        failures = F.coalesce(failures, F.when(F.size(found) > 0, found))
+    return failures.cast(FAILURES)
+
+
+def _as_json(part: Part) -> Column:
+    """The record as JSON, where the text it came as is not kept."""
+    return F.to_json(F.struct(*[F.col(item.column).alias(item.name) for item in part.fields]))

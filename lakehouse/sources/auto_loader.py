@@ -1,0 +1,105 @@
+"""Auto Loader: new files found by listing, every file exactly once, columns that evolve."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from lakehouse.lake.types import canonical
+from lakehouse.model import LATER, Duration, Model
+
+EvolutionMode = Literal[
+    "add_new_columns", "add_new_columns_with_type_widening", "rescue", "fail_on_new_columns", "none"
+]
+_UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def parse_bytes(value: object) -> object:
+    """`10g`, `64 MB`, `1048576`: a number of bytes (units are powers of 1024, as in Spark)."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?\s*", value, re.IGNORECASE)
+    if match is None:
+        raise ValueError(f"{value!r} is not a size; write it as `10g`, `64m` or a number of bytes")
+    return int(float(match[1]) * _UNITS[match[2].casefold()])
+
+
+Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
+"""A number of bytes, also written as `10g`."""
+
+
+def _as_map(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    raise ValueError("hints as one text are not available yet; write a map of column: type")
+
+
+class CleanSource(Model):
+    """What happens to files once they are loaded."""
+
+    action: Literal["delete", "move"]
+    """Delete them, or move them to `move_destination`."""
+    retention_duration: Duration | None = None
+    """How long they stay after the commit; 30 days when left out."""
+    move_destination: str | None = None
+    """Folder or URL outside of the source's path."""
+
+
+class Notifications(Model):
+    """Where file events come from."""
+
+    queue_url: str
+    """Folder or queue with one JSON object per event (S3's or Event Grid's shape)."""
+
+
+class AutoLoader(Model):
+    """Keys of `auto_loader:`; the default way into Bronze."""
+
+    infer_column_types: bool = Field(False, json_schema_extra=LATER)
+    """Infer types that give the same text back; otherwise text formats arrive as text."""
+    schema_hints: Annotated[dict[str, str], BeforeValidator(_as_map)] = Field(default_factory=dict)
+    """Column -> type; a value that does not fit goes to the rescued-data column."""
+    schema_evolution_mode: EvolutionMode | None = None
+    """What a new column does; `add_new_columns` when left out, with a `schema` on the table `rescue`."""
+    rescued_data_column: str = Field("_rescued_data", min_length=1)
+    """The column that takes what fits no column, as JSON."""
+    include_existing_files: bool = True
+    """Whether the files that are there when the table is made are loaded too."""
+    max_files_per_trigger: int = Field(1000, gt=0)
+    """At most so many files per batch."""
+    max_bytes_per_trigger: Bytes | None = None
+    """A batch takes no further file once it has so many bytes."""
+    allow_overwrites: bool = Field(False, json_schema_extra=LATER)
+    """Load a file again when its size or modification time has changed."""
+    clean_source: CleanSource | None = Field(None, json_schema_extra=LATER)
+    """Delete or move files once they are loaded."""
+    use_notifications: Notifications | None = Field(None, json_schema_extra=LATER)
+    """Take files from a queue of events instead of listing."""
+    backfill_interval: Duration | None = Field(None, json_schema_extra=LATER)
+    """How often a full listing catches what events missed."""
+
+    @field_validator("schema_hints")
+    @classmethod
+    def _hints_have_types(cls, hints: Mapping[str, str]) -> dict[str, str]:
+        seen: dict[str, str] = {}
+        for name in hints:
+            if "." in name:
+                raise ValueError(f"a hint for the nested field {name!r} is not available yet; hint its whole column")
+            if name.casefold() in seen:
+                raise ValueError(f"hints name the column {name!r} twice; names ignore case")
+            seen[name.casefold()] = name
+        return {name: canonical(text) for name, text in hints.items()}
+
+    @field_validator("schema_evolution_mode")
+    @classmethod
+    def _mode_is_built(cls, mode: EvolutionMode | None) -> EvolutionMode | None:
+        if mode == "add_new_columns_with_type_widening":
+            raise ValueError("the mode add_new_columns_with_type_widening is not available yet")
+        return mode
+
+    def mode(self, declared: bool) -> EvolutionMode:
+        """The evolution mode in force; `declared` says whether the table has a `schema`."""
+        return self.schema_evolution_mode or ("rescue" if declared else "add_new_columns")

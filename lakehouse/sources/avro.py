@@ -1,0 +1,14 @@
+"""Avro files."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lakehouse.sources.base import Later
+
+
+class Options(Later):
+    """Keys of `source: {format: avro}`."""
+
+    format: Literal["avro"] = "avro"
+    """Avro files; columns by name, with the types that they carry."""

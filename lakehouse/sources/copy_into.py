@@ -1,0 +1,28 @@
+"""COPY INTO: named files or those of a pattern, each once per table."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from lakehouse.model import LATER, Model, Names
+
+
+class CopyInto(Model):
+    """Keys of `copy_into:`."""
+
+    files: Annotated[Names, Field(max_length=1000)] | None = None
+    """File names below the source's path; at most 1000."""
+    pattern: str | None = Field(None, min_length=1)
+    """A glob below the source's path."""
+    select: Names | None = Field(None, json_schema_extra=LATER)
+    """Expressions over the file's columns and `_metadata`; all columns when left out."""
+    merge_schema: bool = False
+    """Add columns that the table does not have; otherwise they fail the step."""
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> CopyInto:
+        if self.files is not None and self.pattern is not None:
+            raise ValueError("write at most one of `files` and `pattern`")
+        return self

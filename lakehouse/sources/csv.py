@@ -1,0 +1,147 @@
+"""Delimited text; the columns of each file are found by the names in its own header."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from lakehouse.names import quoted
+from lakehouse.sources.base import FileSource, SourceFile
+from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wanted
+from lakehouse.sources.header import Dialect, Head, read_head, safe_names
+from lakehouse.sources.reading import file_columns, reader, spark_paths
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+NOTHING = "\ufdd0\ufdd1"
+"""What an empty field without quotes becomes inside the reader, so that `""` stays an empty text (S11): Spark's own
+default, the empty text, would turn both into NULL."""
+
+
+class Options(FileSource):
+    """Keys of `source: {format: csv}`."""
+
+    spark_options: ClassVar[frozenset[str] | None] = frozenset([
+        "sep", "delimiter", "encoding", "charset", "quote", "escape", "comment", "header", "ignoreLeadingWhiteSpace",
+        "ignoreTrailingWhiteSpace", "nullValue", "emptyValue", "maxColumns", "maxCharsPerColumn", "multiLine",
+        "charToEscapeQuoteEscaping", "lineSep", "unescapedQuoteHandling",
+    ])  # fmt: skip
+
+    format: Literal["csv"] = "csv"
+    """Delimited text, RFC 4180 unless `options` say otherwise."""
+
+
+def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wanted: Wanted) -> Scan:
+    """Read the files, those with the same header together; no Spark job.
+
+    The headers are read here on the driver (S9: columns are found by each file's own names). A record with more or
+    fewer fields than its file's header is bad.
+    """
+    dialect = _dialect(options)
+    failed: dict[str, str] = {}
+    warnings: list[str] = []
+    shapes: dict[tuple[tuple[str, ...], str], list[SourceFile]] = defaultdict(list)
+    for file, head in zip(files, _heads(files, dialect, wanted.storage), strict=True):
+        if isinstance(head, OSError):
+            failed[file.path] = f"cannot be read: {head}"
+        elif head.record is not None:  # a file without any record loads as it is: with no row (S5)
+            names = _names(head.record, options, wanted)
+            trouble = _same_names(names, wanted)
+            if trouble:
+                failed[file.path] = trouble
+                continue
+            counts = Counter(name.lower() for name in head.record)
+            twice = [name for name in head.record if name and counts[name.lower()] > 1]
+            if twice and options.flag("header"):
+                warnings.append(
+                    f"{file.path}: the header has {', '.join(twice)} more than once; each gets its position"
+                )
+            shapes[(tuple(names), head.encoding)].append(file)
+    parts = [_part(spark, options, shape, group) for shape, group in shapes.items()]
+    return Scan(parts, failed, warnings)
+
+
+def _heads(files: Sequence[SourceFile], dialect: Dialect, storage: Mapping[str, str]) -> list[Head | OSError]:
+    def head(file: SourceFile) -> Head | OSError:
+        try:
+            return read_head(file.path, dialect, storage) if file.size else Head(None)
+        except OSError as error:
+            return error
+
+    with ThreadPoolExecutor(8) as threads:
+        return list(threads.map(head, files))
+
+
+def _dialect(options: Options) -> Dialect:
+    return Dialect(
+        sep=(options.option("sep") or options.option("delimiter") or ",").replace("\\t", "\t"),
+        quote=options.option("quote", '"'),
+        escape=options.option("escape", '"'),
+        comment=options.option("comment"),
+        line_sep=options.option("lineSep").replace("\\n", "\n").replace("\\r", "\r"),
+        encoding=options.option("encoding") or options.option("charset"),
+        multi_line=options.flag("multiLine"),
+        trim_left=options.flag("ignoreLeadingWhiteSpace"),
+        trim_right=options.flag("ignoreTrailingWhiteSpace"),
+    )
+
+
+def _names(record: Sequence[str], options: Options, wanted: Wanted) -> list[str]:
+    if options.flag("header"):
+        return safe_names(record, options.option("nullValue") or None)
+    width = max(len(record), len(wanted.positions))
+    return [wanted.positions[i] if i < len(wanted.positions) else f"_c{i}" for i in range(width)]
+
+
+def _same_names(names: Sequence[str], wanted: Wanted) -> str | None:
+    """Why two columns of one file would be one column of the table (S15); None when they are not."""
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        by_name[wanted.name(name).casefold()].append(name)
+    same = [" and ".join(map(repr, group)) for group in by_name.values() if len(group) > 1]
+    return f"columns of the header become the same name: {'; '.join(same)}" if same else None
+
+
+def _part(
+    spark: SparkSession, options: Options, shape: tuple[tuple[str, ...], str], files: Sequence[SourceFile]
+) -> Part:
+    """Files of one header (and encoding) as one frame of texts."""
+    from pyspark.sql import functions as F
+    from pyspark.sql.types import StringType, StructField, StructType
+
+    names, encoding = shape
+    inside = [name if name.casefold() != RAW else f"{name} {i}" for i, name in enumerate(names)]
+    schema = StructType([StructField(name, StringType()) for name in [*inside, RAW]])
+    frame = reader(spark, _reader_options(options, encoding)).schema(schema).csv(spark_paths(files))
+    # Spark refuses a query that needs the text of bad records only, so the first field goes with it
+    first = F.col(quoted(inside[0]))
+    raw = F.when(F.octet_length(RAW) >= 0, F.col(RAW)).when(F.octet_length(first) < 0, first)
+    frame = frame.select("*", raw, *file_columns(frame, files))
+    return Part(
+        frame.toDF(*[f"c{i}" for i in range(len(names))], "__spark_raw", RAW, FILE, MODIFIED).drop("__spark_raw"),
+        [Field(name, f"c{i}") for i, name in enumerate(names)],
+        f"the record does not have {len(names)} field{'s' if len(names) != 1 else ''}",
+    )
+
+
+def _reader_options(options: Options, encoding: str) -> dict[str, str]:
+    ours = {
+        "header": "false",
+        "escape": '"',
+        "nullValue": NOTHING,
+        "columnNameOfCorruptRecord": RAW,
+        # with pruning on, Spark 4.1 counts the fields of a record by the columns that a query happens to need
+        "columnPruning": "false",
+    }
+    theirs = {name.casefold() for name in options.options}
+    merged = {**{k: v for k, v in ours.items() if k.casefold() not in theirs}, **options.options}
+    if encoding:
+        merged["encoding"] = encoding
+    written = encoding or options.option("encoding") or options.option("charset")
+    if written.upper().replace("_", "-").startswith(("UTF-16", "UTF-32")):
+        # line by line, Spark cuts such files in the middle of a sign
+        merged = {k: v for k, v in merged.items() if k.casefold() != "multiline"} | {"multiLine": "true"}
+    return merged

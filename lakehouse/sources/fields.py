@@ -1,0 +1,110 @@
+"""What a leaf hands over: files read into frames, and which of their columns is which field of the files."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import DataType
+
+RAW, FILE, MODIFIED = "__raw", "__file", "__modified"
+"""Columns of every part's frame: the text of a record that cannot be read (NULL for a good one), the file's path as
+the ledger has it, its modification time."""
+
+_SIGNS = re.compile(r"[^A-Za-z0-9_]+")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of files of one shape."""
+
+    name: str
+    """As it came, or as Spark calls it where it has no name of its own."""
+    column: str
+    """The column of the part's frame that has it."""
+    stored: str = "string"
+    """The type for the table when nothing else is known or wanted."""
+    shape: DataType | None = None
+    """How the column's text is to be parsed, where it is JSON and the table wants it nested."""
+    foreign: Sequence[str] = ()
+    """Nested names for which the table has no place: where one of them occurs, the whole field is rescued."""
+    placed: bool = True
+    """False for what only goes to the rescued data, such as the second of `id` and `ID` in one record."""
+    has_value: bool | None = None
+    """Whether a row has a value in it; None when the leaf does not know."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files of one shape. The frame has the fields' columns, and `RAW`, `FILE`, `MODIFIED`."""
+
+    frame: DataFrame
+    fields: Sequence[Field]
+    complaint: str
+    """Why a record is bad, in words: it stands in the quarantine."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """All that a leaf found in a batch's files."""
+
+    parts: Sequence[Part]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Path -> why the file cannot be taken; the parts are without it."""
+    warnings: Sequence[str] = ()
+    clean: bool | None = None
+    """True when the leaf has seen that no record is bad; None when it did not look."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the table has places for, so that a leaf can read fields as what they will be."""
+
+    columns: Mapping[str, tuple[str, str]]
+    """Name in small letters -> (name, type) of the columns that are stored, declared or hinted."""
+    evolve: bool = True
+    """Whether fields that have no place yet may get one."""
+    exact: bool = False
+    """Keep names as they came instead of making identifiers of them."""
+    positions: Sequence[str] = ()
+    """Names of the columns of files without a header, in order."""
+    storage: Mapping[str, str] = field(default_factory=dict)
+    """How to reach an object store, by its own names."""
+
+    def name(self, came: str) -> str:
+        """The column's name for a field: the stored spelling where there is one (S16), made plain unless `exact`."""
+        name = came if self.exact else plain_name(came)
+        return self.columns.get(name.casefold(), (name, ""))[0]
+
+    def nested_name(self, came: str) -> str:
+        """The name inside of a struct for a nested field."""
+        return came if self.exact else plain_name(came)
+
+    def type(self, came: str) -> str | None:
+        """The type that the field's column has or shall have; None when nobody has said so yet."""
+        found = self.columns.get(self.name(came).casefold())
+        return found[1] if found else None
+
+
+def plain_name(came: str) -> str:
+    """An identifier made of any name: `dep delay (min)` is `dep_delay_min_`, `größe` is `grosse`.
+
+    Letters lose their accents, those of other scripts become `u` and their code; a run of other signs becomes one `_`.
+    """
+    plain = "".join(_ascii(sign) for sign in came)
+    plain = _SIGNS.sub("_", plain)
+    return "_" + plain if plain[:1].isdigit() or not plain else plain
+
+
+def _ascii(sign: str) -> str:
+    if sign.isascii():
+        return sign
+    bare = "".join(s for s in unicodedata.normalize("NFKD", sign) if not unicodedata.combining(s))
+    if bare and bare.isascii():
+        return bare
+    return "ss" if sign == "ß" else f"u{ord(sign):x}" if sign.isalnum() else "_"

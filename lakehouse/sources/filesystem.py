@@ -1,0 +1,110 @@
+"""Local folders and object stores by `pyarrow.fs`, their files addressed as users and the ledger write them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from lakehouse.errors import MachineError
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+
+
+def scheme_of(path: str) -> str:
+    """`s3` of `s3://bucket/key`; empty for a local path."""
+    match = _URL.match(path)
+    return match[1].lower() if match else ""
+
+
+def absolute(path: str, base: str) -> str:
+    """The path as the ledger keeps it: a URL as written, a local one absolute and without `..`; `~` is the home."""
+    if scheme_of(path) == "file":
+        path = unquote(path[len("file://") :])
+    if scheme_of(path):
+        return path
+    if path.startswith("~"):
+        path = posixpath.expanduser(path)
+    return posixpath.normpath(posixpath.join(posixpath.abspath(base), path))
+
+
+def filesystem(path: str, storage: Mapping[str, str]) -> tuple[FileSystem, Callable[[str], str]]:
+    """The file system of a path, and the function that turns paths like it into those of the file system.
+
+    `storage` has the object store's own names (`aws_access_key_id`, `azure_storage_account_name`, …).
+    Raises MachineError for a scheme that is unknown.
+    """
+    scheme = scheme_of(path)
+    return _opened(scheme, _account(path) if scheme in ("abfs", "abfss") else "", tuple(sorted(storage.items()))), inner
+
+
+def inner(path: str) -> str:
+    """A path or URL as `pyarrow.fs` takes it: bucket or container first, no scheme."""
+    scheme = scheme_of(path)
+    if not scheme:
+        return path
+    rest = path.split("://", 1)[1]
+    if scheme in ("abfs", "abfss"):
+        place, _, key = rest.partition("/")
+        rest = f"{place.partition('@')[0]}/{key}"
+    return rest
+
+
+def outer(inner_path: str, like: str) -> str:
+    """The path or URL, written like another one of the same place, of a path of `pyarrow.fs`."""
+    scheme = scheme_of(like)
+    if not scheme:
+        return inner_path
+    place = like.split("://", 1)[1].partition("/")[0]
+    return f"{like.split('://', 1)[0]}://{place}/{inner_path.partition('/')[2]}"
+
+
+def for_spark(path: str) -> str:
+    """The path as Hadoop's file systems know it (`s3://` is `s3a://` there)."""
+    return "s3a://" + path[5:] if scheme_of(path) == "s3" else path
+
+
+def from_spark(uri: str) -> str:
+    """The plain path of what Spark calls a file: `file:/a%20b` is `/a b`."""
+    decoded = unquote(uri, errors="surrogateescape")
+    return "/" + decoded[5:].lstrip("/") if decoded.startswith("file:") else decoded
+
+
+def _account(path: str) -> str:
+    return path.split("://", 1)[1].partition("/")[0].partition("@")[2].partition(".")[0]
+
+
+@lru_cache(maxsize=32)
+def _opened(scheme: str, account: str, storage: Sequence[tuple[str, str]]) -> FileSystem:
+    from pyarrow import fs
+
+    options = {name.lower(): value for name, value in storage}
+    if scheme == "":
+        return fs.LocalFileSystem()
+    if scheme in ("s3", "s3a", "s3n"):
+        endpoint = options.get("aws_endpoint_url") or options.get("aws_endpoint")
+        names = {
+            "access_key": "aws_access_key_id",
+            "secret_key": "aws_secret_access_key",
+            "session_token": "aws_session_token",
+            "region": "aws_region",
+        }
+        found = {name: options[key] for name, key in names.items() if key in options}
+        if endpoint:
+            found["scheme"], _, found["endpoint_override"] = endpoint.rpartition("://")
+            found["scheme"] = found["scheme"] or "https"
+        return fs.S3FileSystem(**found)
+    if scheme in ("gs", "gcs"):
+        return fs.GcsFileSystem()
+    if scheme in ("abfs", "abfss"):
+        key = options.get("azure_storage_account_key")
+        return fs.AzureFileSystem(account_name=account, **({"account_key": key} if key else {}))
+    raise MachineError(
+        f"{scheme}:// is not a file system that can be listed", fix="use a local path, s3://, gs:// or abfss://"
+    )

@@ -1,0 +1,14 @@
+"""Parquet files."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lakehouse.sources.base import Later
+
+
+class Options(Later):
+    """Keys of `source: {format: parquet}`."""
+
+    format: Literal["parquet"] = "parquet"
+    """Parquet files; columns by name, with the types that they carry."""

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from lakehouse.model import unavailable
+from lakehouse.sources.auto_loader import AutoLoader, parse_bytes
+from lakehouse.sources.copy_into import CopyInto
+
+
+def test_the_defaults_are_auto_loaders() -> None:
+    loader = AutoLoader()
+    assert (loader.max_files_per_trigger, loader.include_existing_files, loader.rescued_data_column) == (
+        1000,
+        True,
+        "_rescued_data",
+    )
+    assert (loader.mode(declared=False), loader.mode(declared=True)) == ("add_new_columns", "rescue")
+    assert AutoLoader(schema_evolution_mode="none").mode(declared=True) == "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("10g", 10 << 30), ("64 MB", 64 << 20), ("1.5k", 1536), ("7", 7), ("2TiB", 2 << 40), ("9b", 9)]
+)
+def test_sizes(text: str, size: int) -> None:
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "g", "10 x", "-1", "0"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        AutoLoader.model_validate({"max_bytes_per_trigger": text})
+
+
+def test_hints_have_canonical_types() -> None:
+    hints = AutoLoader(schema_hints={"a": "integer", "b": "DECIMAL(10, 2)"}).schema_hints
+    assert hints == {"a": "int", "b": "decimal(10,2)"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"schema_hints": {"a": "number"}}, "unknown"),
+        ({"schema_hints": {"a": "int", "A": "int"}}, "twice"),
+        ({"schema_hints": {"a.b": "int"}}, "not available yet"),
+        ({"schema_hints": "a int"}, "not available yet"),
+        ({"schema_evolution_mode": "add_new_columns_with_type_widening"}, "not available yet"),
+        ({"max_files_per_trigger": 0}, "greater than 0"),
+        ({"schema_evolution": "none"}, "schema_evolution"),
+    ],
+)
+def test_what_cannot_be_is_refused(keys: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        AutoLoader.model_validate(keys)
+
+
+def test_what_is_not_built_is_named() -> None:
+    loader = AutoLoader.model_validate({"infer_column_types": True, "clean_source": {"action": "delete"}})
+    assert set(unavailable(loader)) == {("infer_column_types",), ("clean_source",)}
+    assert list(unavailable(AutoLoader())) == []
+
+
+def test_copy_into_takes_files_or_a_pattern() -> None:
+    assert CopyInto.model_validate({"files": "a.csv"}).files == ("a.csv",)
+    with pytest.raises(ValidationError, match="at most one"):
+        CopyInto(files=("a",), pattern="b")
+    with pytest.raises(ValidationError):
+        CopyInto(files=tuple(str(i) for i in range(1001)))
+    assert list(unavailable(CopyInto.model_validate({"select": ["a"]}))) == [("select",)]

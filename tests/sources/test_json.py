@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lakehouse.sources.base import SourceFile
+from lakehouse.sources.fields import FILE, MODIFIED, RAW, Scan, Wanted
+from lakehouse.sources.json import Options, scan
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def read(spark: SparkSession, root: Path, content: str, wanted: Wanted | None = None, **options: object) -> Scan:
+    path = root / "a.json"
+    path.write_text(content)
+    files = [SourceFile(str(path), len(content), datetime(2024, 1, 1, tzinfo=UTC))]
+    spec = Options.model_validate({"path": str(path), "options": options})
+    return scan(spark, spec, files, wanted or Wanted({}))
+
+
+def test_fields_have_the_types_that_they_come_in(spark: SparkSession, tmp_path: Path) -> None:
+    found = read(spark, tmp_path, '{"a":1,"o":{"x":[1]},"n":null}\n{"a":"x","l":[{"k":1}]}\n')
+    assert found.clean
+    part = found.parts[0]
+    assert {field.name: field.stored for field in part.fields} == {
+        "a": "string",
+        "l": "array<struct<k:string>>",
+        "o": "struct<x:array<string>>",
+    }
+    assert part.frame.columns == ["c0", "c1", "c2", RAW, FILE, MODIFIED]
+
+
+@pytest.mark.parametrize(
+    ("line", "clean"),
+    [
+        ('{"a":1}', True),
+        ('  {"a":{"b":[{},{"c":"} {"}]}}  ', True),
+        ('[{"a":1}, {"a":2}]', True),
+        ('{"a":1},', True),
+        ("", True),
+        ("[]", True),
+        ("{}", True),
+        ('{"a":1} x', False),
+        ('{"a":1}{"a":2}', False),
+        ('{"a":1} , {"a":2}', False),
+        ('[{"a":1}] {"a":2}', False),
+        ('{"a":1', False),
+        ("null", False),
+        ("[1]", False),
+        ('{"a":' * 101 + "1" + "}" * 101, True),
+        ('{"a":' * 103 + "1" + "}" * 103, False),
+    ],
+)
+def test_s12_a_record_is_one_whole_object(spark: SparkSession, tmp_path: Path, line: str, clean: bool) -> None:
+    assert read(spark, tmp_path, '{"a":0}\n' + line + "\n").clean is clean
+
+
+def test_options_of_the_parser(spark: SparkSession, tmp_path: Path) -> None:
+    content = "{'a':1} // one\n"
+    assert not read(spark, tmp_path, content).clean
+    assert read(spark, tmp_path, content, allowComments=True).parts[0].fields[0].name == "a"
+    assert not read(spark, tmp_path, "{'a':1}\n", allowSingleQuotes=False).clean
+    assert [row[0] for row in read(spark, tmp_path, '{"a":1};{"a":2}', lineSep=";").parts[0].frame.collect()] == [
+        "1",
+        "2",
+    ]
