@@ -1,0 +1,121 @@
+"""Rows are grouped and measured; the table holds one row per group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from lakehouse.model import Duration, Model
+from lakehouse.names import is_identifier, quoted
+from lakehouse.quality.binding import bound
+from lakehouse.write import overwrite
+from lakehouse.write.base import view
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from lakehouse.lake.target import Target
+
+
+def _groups(value: object) -> object:
+    """One name, {name: expression}, or a list of both, as one map in the order written."""
+    if isinstance(value, str):
+        return {value: value if is_identifier(value) else quoted(value)}
+    if isinstance(value, list | tuple):
+        groups: dict[str, str] = {}
+        for item in value:
+            part = _groups(item)
+            if not isinstance(part, dict):
+                # pydantic takes nothing but a ValueError for a mistake in the file
+                raise ValueError(f"{item!r} is neither a column nor {{name: expression}}")
+            if twice := groups.keys() & part.keys():
+                raise ValueError(f"the group {min(twice)!r} is named twice")
+            groups |= part
+        return groups
+    return value
+
+
+class Window(Model):
+    """Groups by time: each row falls into every window of `size` that starts at a multiple of `slide`."""
+
+    column: str
+    """Timestamp column or expression."""
+    size: Duration
+    """Length of a window, as `1 hour`."""
+    slide: Duration | None = None
+    """Distance between the starts of two windows; by default `size`, so that windows do not overlap."""
+
+
+class Aggregate(Model):
+    """`aggregate: {by, measures}`: group keys and measures are the columns of the table."""
+
+    by: Annotated[dict[str, str], BeforeValidator(_groups)] = Field(default_factory=dict)
+    """Columns to group by: names, or {name: expression}, or both in a list."""
+    measures: dict[str, str] = Field(min_length=1)
+    """Name -> aggregate expression, as `flights: count(*)`."""
+    where: str | None = None
+    """Condition that a row of the input must meet to be counted."""
+    having: str | None = None
+    """Condition over group keys and measures that a group must meet to be stored."""
+    window: Window | None = None
+    """Adds the group keys `window_start` and `window_end`."""
+
+    @model_validator(mode="after")
+    def _names_once(self) -> Aggregate:
+        keys = [*self.by, *(("window_start", "window_end") if self.window else ())]
+        folded = [name.casefold() for name in (*keys, *self.measures)]
+        if twice := [name for name in folded if folded.count(name) > 1]:
+            raise ValueError(f"{twice[0]!r} names two columns of the result")
+        if not keys:
+            raise ValueError("`by` or `window` is needed; for one row over everything write `sql`")
+        return self
+
+
+Options = Aggregate
+INCREMENTAL = False
+"""The inputs are read whole."""
+
+
+def result(
+    frame: DataFrame, options: Aggregate, variables: Mapping[str, Any], now: datetime | None = None
+) -> DataFrame:
+    """One row per group of the frame: the group keys, then the measures, in the order written.
+
+    Group expressions see the input's columns, `having` sees keys and measures; `:name` is a variable, and `now` the
+    time of the run.
+    """
+
+    def sql(text: str) -> str:
+        return bound(text, variables, now)
+
+    hidden = {f"__group_{index}": name for index, name in enumerate(options.by)}
+    groups = [f"({sql(options.by[name])}) AS {quoted(key)}" for key, name in hidden.items()]
+    keys = [f"{quoted(key)} AS {quoted(name)}" for key, name in hidden.items()]
+    by = [quoted(key) for key in hidden]
+    if options.window is not None:
+        groups.append(_window(options.window, sql(options.window.column)))
+        keys += ["__window.start AS window_start", "__window.end AS window_end"]
+        by.append("__window")
+    measures = [f"({sql(text)}) AS {quoted(name)}" for name, text in options.measures.items()]
+    where = f" WHERE {sql(options.where)}" if options.where else ""
+    having = f" HAVING {sql(options.having)}" if options.having else ""
+    with view(frame) as source:
+        # groups are computed below the aggregation, so that an expression that is a number is no position
+        return frame.sparkSession.sql(
+            f"SELECT {', '.join(keys + measures)} "
+            f"FROM (SELECT *, {', '.join(groups)} FROM {source}{where}) GROUP BY {', '.join(by)}{having}"
+        )
+
+
+def write(frame: DataFrame, target: Target, options: Aggregate) -> None:
+    """Replace the table by the frame, which `result` has grouped, in one commit."""
+    overwrite.write(frame, target, options)
+
+
+def _window(window: Window, column: str) -> str:
+    size = f"{window.size.total_seconds():.6f} seconds"
+    slide = f"{(window.slide or window.size).total_seconds():.6f} seconds"
+    return f"window({column}, '{size}', '{slide}') AS __window"

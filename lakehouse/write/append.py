@@ -1,0 +1,64 @@
+"""Rows are added; with `keys`, a row whose key is there already is left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, model_validator
+
+from lakehouse.model import Model, Names
+from lakehouse.names import quoted
+from lakehouse.write.base import arrival, only_true, selected, stored, view
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from lakehouse.lake.target import Target
+
+
+class Append(Model):
+    """`append: true`, or `append: {keys: […]}`."""
+
+    keys: Names | None = Field(None)
+    """A row whose values in these columns are in the table, or earlier in the input, is left out; NULL equals NULL."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _true(cls, value: Any) -> Any:
+        return only_true("append", value)
+
+
+Options = Append
+INCREMENTAL = True
+"""Only what is new in the inputs is read."""
+
+
+def write(frame: DataFrame, target: Target, options: Append) -> None:
+    """Append the stored columns of the frame in one commit, adding those that the table lacks in the same one."""
+    if options.keys is not None:
+        _missing_keys(frame, target, options.keys)
+        return
+    writer = selected(frame, target).write.format("delta").mode("append")
+    if target.new_columns:
+        writer = writer.option("mergeSchema", "true")
+    writer.save(target.path)
+
+
+def _missing_keys(frame: DataFrame, target: Target, keys: tuple[str, ...]) -> None:
+    """Insert the first row of every key that the table does not have."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    columns = stored(frame, target)
+    order = arrival(frame, {name: target.columns[name] for name in columns})
+    # an insert-only MERGE would insert every duplicate of its source, so the first of each key is picked before
+    rank = F.row_number().over(Window.partitionBy(*(quoted(key) for key in keys)).orderBy(*order))
+    first = frame.withColumn("__rank", rank).where("__rank = 1").select(*(quoted(name) for name in columns))
+    names = ", ".join(quoted(name) for name in columns)
+    evolution = "WITH SCHEMA EVOLUTION " if target.new_columns else ""
+    with view(first) as source:
+        frame.sparkSession.sql(
+            f"MERGE {evolution}INTO {target.sql} AS t USING {source} AS s "
+            f"ON {' AND '.join(f't.{quoted(key)} <=> s.{quoted(key)}' for key in keys)} "
+            f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({', '.join(f's.{quoted(name)}' for name in columns)})"
+        )

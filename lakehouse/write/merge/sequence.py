@@ -1,0 +1,120 @@
+"""The value that orders the versions of a key, and the checks that every row must have one (S61, S62)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from lakehouse.errors import StepError
+from lakehouse.lake import types
+from lakehouse.names import is_identifier, quoted
+from lakehouse.quality import binding, expressions
+from lakehouse.write.merge.options import Merge
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+    from lakehouse.quality.checks import Checks
+
+HIDDEN = "__sequence"
+"""Column that carries the value from `controls` to the write."""
+
+
+def _parts(options: Merge) -> dict[str, str]:
+    """Field of the struct, or the one name, -> expression; names keep apart what comes from a list."""
+    texts = options.sequence_by or ()
+    names = [text if is_identifier(text) else f"by_{index}" for index, text in enumerate(texts, 1)]
+    return dict(zip(names, texts, strict=True))
+
+
+def reads(options: Merge) -> frozenset[str]:
+    """Columns that the merge needs besides the stored ones, as written: keys and what `sequence_by` names."""
+    named = (expressions.columns_of(text) for text in options.sequence_by or ())
+    return frozenset(options.keys).union(*named)
+
+
+def sequence_type(options: Merge, types_known: Mapping[str, str | None]) -> str | None:
+    """The type of `_sequence` as far as it can be told without Spark: of bare columns of known type, else None."""
+    known = {name.casefold(): text for name, text in types_known.items()}
+    fields: list[tuple[str, str]] = []
+    for name, text in _parts(options).items():
+        column = expressions.bare_column(text)
+        found = known.get(column.casefold()) if column else None
+        if found is None:
+            return None
+        fields.append((name, found))
+    return fields[0][1] if len(fields) == 1 else types.struct(fields)
+
+
+def controls(frame: DataFrame, options: Merge, checks: Checks) -> DataFrame:
+    """Add the hidden `__sequence` and the checks `merge.keys` and `merge.sequence_by` to the frame.
+
+    Raises StepError when `sequence_by` is a bare column of text, which would sort `9` above `10`.
+    """
+    from pyspark.sql import functions as F
+
+    frame = with_sequence(frame, options, checks.variables)
+    keys = [F.col(quoted(key)) for key in options.keys]
+    no_key = keys[0].isNull()
+    for key in keys[1:]:
+        no_key = no_key & key.isNull()
+    frame = checks.add(
+        frame,
+        name="merge.keys",
+        column=options.keys[0] if len(options.keys) == 1 else None,
+        violated=no_key,
+        value=None,
+        message="the key is NULL" if len(keys) == 1 else "all keys are NULL",
+        action="quarantine",
+        judged=_unblamed(checks, options.keys),
+    )
+    value = F.col(HIDDEN)
+    parts = _parts(options)
+    missing = value.isNull()
+    if len(parts) > 1:
+        for name in parts:
+            missing = missing | value[name].isNull()
+    bare = expressions.bare_column(next(iter(parts.values()))) if len(parts) == 1 else None
+    return checks.add(
+        frame,
+        name="merge.sequence_by",
+        column=bare,
+        violated=missing,
+        value=None,
+        message="the value of sequence_by is NULL",
+        action="quarantine",
+        judged=_unblamed(checks, frozenset().union(*map(expressions.columns_of, parts.values()))),
+    )
+
+
+def _unblamed(checks: Checks, columns: Iterable[str]) -> Column | None:
+    """Where no cast of these columns has failed: such a row is rejected already, for the value that it had (S28)."""
+    failed = checks.failed_cast(columns, removing_only=True)
+    return None if failed is None else ~failed
+
+
+def with_sequence(frame: DataFrame, options: Merge, variables: Mapping[str, object]) -> DataFrame:
+    """The frame with the hidden `__sequence`: the value of `sequence_by`, a struct for a list."""
+    if HIDDEN in frame.columns:
+        return frame
+    from pyspark.sql import functions as F
+
+    parts = _parts(options)
+    values = [binding.column(text, variables).alias(name) for name, text in parts.items()]
+    found = frame.withColumn(HIDDEN, values[0] if len(values) == 1 else F.struct(*values))
+    _refuse_text(found, parts)
+    return found
+
+
+def _refuse_text(frame: DataFrame, parts: Mapping[str, str]) -> None:
+    from pyspark.sql.types import StringType, StructType
+
+    whole = frame.schema[HIDDEN].dataType
+    for name, text in parts.items():
+        kind = whole[name].dataType if len(parts) > 1 and isinstance(whole, StructType) else whole
+        if isinstance(kind, StringType) and expressions.bare_column(text):
+            raise StepError(
+                f"`sequence_by: {text}` is text, in which 9 comes after 10",
+                code="merge.sequence_by",
+                fix=f"give it a type in `schema` or `schema_hints`, or write a cast, as `cast({text} AS timestamp)`",
+            )

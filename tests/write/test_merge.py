@@ -1,0 +1,73 @@
+"""What both kinds of merge share: the model, the sequence, the checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import ValidationError
+
+from lakehouse.errors import StepError
+from lakehouse.model import unavailable
+from lakehouse.quality.checks import Checks
+from lakehouse.write import merge
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def options(**keys: Any) -> merge.Merge:
+    return merge.Merge.model_validate({"keys": "k", "sequence_by": "seq", **keys})
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"sequence_by": None}, "is needed"),
+        ({"keys": ["a", "A"]}, "named twice"),
+        ({"column_list": "a", "except_column_list": "b"}, "the same thing twice"),
+        ({"track_history_column_list": "a"}, "needs `stored_as_scd_type: 2`"),
+        ({"stored_as_scd_type": 2, "apply_as_truncates": "x"}, "no truncate"),
+        ({"max_deletes": 0.5}, "needs `from_snapshot`"),
+        ({"stored_as_scd_type": 3}, "1 or 2"),
+    ],
+)
+def test_mistakes_are_found_in_the_model(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        options(**keys)
+
+
+def test_what_is_not_built_is_named() -> None:
+    found = options(apply_as_deletes="op = 'D'", ignore_null_updates=True, column_list=["a"])
+    assert {loc[0] for loc in unavailable(found)} == {"apply_as_deletes", "ignore_null_updates", "column_list"}
+
+
+def test_the_sequence_is_typed_without_spark_where_columns_are_known() -> None:
+    types = {"seq": "timestamp", "Nr": "int"}
+    assert merge.sequence_type(options(), types) == "timestamp"
+    assert merge.sequence_type(options(sequence_by=["seq", "nr"]), types) == "struct<seq:timestamp,nr:int>"
+    assert merge.sequence_type(options(sequence_by="seq + interval 1 day"), types) is None
+    assert merge.reads(options(sequence_by=["greatest(a, b)", "nr"])) == {"k", "a", "b", "nr"}
+
+
+def test_s61_s62_rows_without_key_or_sequence_break_a_rule(spark: SparkSession) -> None:
+    both = options(keys=["k", "j"], sequence_by=["seq", "abs(nr)"])
+    rows = [(1, None, 1, 1), (None, None, 1, 1), (1, 1, None, 1), (1, 1, 1, None)]
+    checks = Checks()
+    frame = merge.controls(spark.createDataFrame(rows, "k int, j int, seq int, nr int"), both, checks)
+    assert [check.name for check in checks.all] == ["merge.keys", "merge.sequence_by"]
+    assert {check.action for check in checks.all} == {"quarantine"}
+    keys, sequence = (check.found for check in checks.all)
+    broken = [(r[keys] is not None, r[sequence] is not None) for r in frame.collect()]
+    assert broken == [(False, False), (True, False), (False, True), (False, True)]
+    assert frame.schema["__sequence"].dataType.simpleString() == "struct<seq:int,by_2:int>"
+
+
+def test_s62_a_bare_column_of_text_is_refused(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([(1, "9")], "k int, seq string")
+    with pytest.raises(StepError, match="9 comes after 10"):
+        merge.controls(frame, options(), Checks())
+    with pytest.raises(StepError, match="9 comes after 10"):
+        merge.controls(frame, options(sequence_by=["k", "seq"]), Checks())
+    cast = merge.controls(frame, options(sequence_by="cast(seq as int) + :more"), Checks(variables={"more": 1}))
+    assert [r["__sequence"] for r in cast.collect()] == [10]
