@@ -1,0 +1,175 @@
+"""The keys of a table."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+from lakehouse.maintenance import Maintenance
+from lakehouse.model import LATER, Model, Names
+from lakehouse.names import TableName
+from lakehouse.quality.models import ColumnSpec, Expectation
+from lakehouse.sources.auto_loader import AutoLoader
+from lakehouse.sources.copy_into import CopyInto
+from lakehouse.spec.leaves import CleanseRule, Source, Ways
+from lakehouse.spec.steps import StepKeys
+
+
+def _table_name(value: object) -> TableName:
+    if isinstance(value, TableName):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("a table's name is expected, as `silver.flights`")
+    return TableName.parse(value)
+
+
+TableRef = Annotated[
+    TableName,
+    PlainValidator(_table_name),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$"}),
+]
+"""`layer.table`."""
+
+
+def _text(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _texts(value: object) -> object:
+    return {key: _text(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+TextMap = Annotated[dict[str, str], BeforeValidator(_texts)]
+"""Names -> texts; a number or boolean becomes its text."""
+
+
+class Input(Model):
+    """One table that is read: its name alone, or `{table: …}` with how it is read."""
+
+    table: TableRef
+    """The table."""
+    changes: bool = Field(False, json_schema_extra=LATER)
+    """Read its change feed, all four kinds of rows, instead of the rows themselves."""
+    version: int | None = Field(None, ge=0, json_schema_extra=LATER)
+    """Read the table whole, as it was at this version."""
+    timestamp: str | None = Field(None, json_schema_extra=LATER)
+    """Read the table whole, as it was at this time."""
+    whole: bool = Field(False, json_schema_extra=LATER)
+    """Read the table whole each time, not only what is new."""
+
+
+def _inputs(value: object) -> object:
+    many = value if isinstance(value, list | tuple) else [value]
+    return tuple({"table": item} if isinstance(item, str | TableName) else item for item in many)
+
+
+Inputs = Annotated[
+    tuple[Input, ...],
+    BeforeValidator(_inputs, json_schema_input_type=str | Input | list[str | Input]),
+    Field(min_length=1),
+]
+"""A table, or a list of tables; a name alone will do."""
+
+
+class Suite(Model):
+    """A file of expectations as Great Expectations stores them."""
+
+    file: str
+    """Path of the suite's JSON file, from the project's folder."""
+    on_violation: Literal["warn", "drop", "quarantine", "fail"] = "warn"
+    """What becomes of a row that breaks one of them."""
+
+
+class ForeignKey(Model):
+    """Columns whose values are keys of another table; informational, as on Databricks."""
+
+    columns: Names
+    """Columns of this table."""
+    references: TableRef
+    """The other table."""
+    referenced_columns: Names | None = None
+    """Its columns; its primary key when left out."""
+
+
+def _built(key: str, *words: str) -> AfterValidator:
+    """Refuses values that are modelled but not built yet."""
+
+    def check(value: Any) -> Any:
+        if value in words:
+            raise ValueError(f"`{key}: {value}` is not available yet")
+        return value
+
+    return AfterValidator(check)
+
+
+def _null_word(value: object) -> object:
+    return "null" if value is None else value
+
+
+class Table(Ways, StepKeys):
+    """A table of a layer: where its rows come from, what is done to them, how they are written and kept."""
+
+    comment: str | None = None
+    """Comment of the table, stored with it."""
+    description: str | None = None
+    """What the table is for, shown in the documentation."""
+    tags: Names | None = None
+    """Words to select tables by: `tag:daily`."""
+    source: Source | None = None
+    """Bronze: what is read; `format` says which source it is."""
+    auto_loader: AutoLoader | None = None
+    """Bronze: every new file once, found by listing; the default way in."""
+    copy_into: CopyInto | None = None
+    """Bronze: named files or a pattern, each once."""
+    column_names: Annotated[Literal["sanitize", "exact"], _built("column_names", "exact")] = "sanitize"
+    """Bronze: signs that Delta refuses become `_`, or names stay exactly as they came."""
+    on_bad_record: Literal["quarantine", "drop", "fail"] = "quarantine"
+    """Bronze: what becomes of a record that does not parse."""
+    on_bad_file: Literal["quarantine", "fail"] = "quarantine"
+    """Bronze: what becomes of a file that cannot be read."""
+    from_: Inputs | None = Field(None, alias="from")
+    """The table or tables that are read."""
+    sql: str | None = Field(None, min_length=1)
+    """A query over whole tables at the versions pinned for the run; `STREAM(t)` reads only what is new in `t`."""
+    cleanse: tuple[CleanseRule, ...] = ()
+    """Cleansing rules, in order."""
+    schema_: dict[str, ColumnSpec] | None = Field(None, alias="schema", min_length=1)
+    """Column -> type or `{type, nullable, …}`: what is stored, in this order."""
+    schema_evolution: Literal["none", "add_new_columns"] | None = None
+    """Whether columns that `schema` does not name are taken; `none` with a `schema`, else `add_new_columns`."""
+    on_schema_violation: Annotated[Literal["quarantine", "fail", "null"], BeforeValidator(_null_word)] = "quarantine"
+    """What becomes of a row with a value that does not fit; `null` keeps the row without the value."""
+    expectations: dict[str, Expectation] = Field(default_factory=dict)
+    """Name -> rule that rows or the table must meet."""
+    expectations_on_violation: Literal["warn", "drop", "quarantine", "fail"] = "warn"
+    """What becomes of a row that breaks an expectation which does not say so itself."""
+    expectation_suites: tuple[Suite, ...] | None = Field(None, json_schema_extra=LATER)
+    """Files of expectations."""
+    refresh: Literal["auto", "incremental", "full"] | None = None
+    """How a table that is a function of its inputs is brought up to date; `auto` by default."""
+    partitioned_by: Names | None = None
+    """Columns whose values make folders."""
+    cluster_by: Names | None = None
+    """Columns of liquid clustering."""
+    properties: TextMap = Field(default_factory=dict)
+    """Delta's table properties."""
+    constraints: dict[str, str] | None = Field(None, json_schema_extra=LATER)
+    """Name -> condition that Delta checks on every write."""
+    primary_key: Names | None = Field(None, json_schema_extra=LATER)
+    """Columns that tell rows apart; informational."""
+    foreign_keys: tuple[ForeignKey, ...] | None = Field(None, json_schema_extra=LATER)
+    """Keys of other tables; informational."""
+    grants: dict[str, Names] | None = Field(None, json_schema_extra=LATER)
+    """Privilege -> who has it, where a catalog keeps such."""
+    row_filter: str | None = Field(None, json_schema_extra=LATER)
+    """Condition under which a reader may see a row, where a catalog keeps such."""
+    maintenance: Maintenance | None = None
+    """How the table is kept fast and small; every key has a default per layer."""
+    full_refresh: bool = True
+    """`false` forbids to rebuild the table from its inputs."""
+    renamed_from: TableRef | None = Field(None, json_schema_extra=LATER)
+    """The name that the table had before; it is renamed in place."""
