@@ -1,0 +1,127 @@
+"""One batch of files into a Bronze table: planned in the ledger, read, bad records beside it, one signed commit."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lakehouse.control.store import PlanConflict
+from lakehouse.engine import attempt as attempts
+from lakehouse.engine import frames
+from lakehouse.engine.attempt import Attempt
+from lakehouse.engine.points import point
+from lakehouse.engine.results import StepResult
+from lakehouse.engine.run import Run
+from lakehouse.ingest.batch import BatchRequest, Ingested
+from lakehouse.ingest.files import failed_file
+from lakehouse.ingest.read import read_batch
+from lakehouse.lake.errors import causes
+from lakehouse.lake.log import Log
+from lakehouse.planning.decide import Batch, Work
+from lakehouse.planning.steps import Step
+from lakehouse.quality import evaluate as counts
+from lakehouse.quality import routing
+from lakehouse.quality.checks import Checks
+from lakehouse.quality.records import records
+from lakehouse.quality.rows import keep_input
+from lakehouse.sources.base import FileSource
+from lakehouse.state.observe import State
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def load(run: Run, step: Step, state: State, work: Work, session: SparkSession, result: StepResult) -> bool:
+    """Plan and load the first batch of the work; False when it has to be decided again."""
+    log, ledger, batch = state.log, state.ledger, work.batches[0]
+    assert log is not None, "the table is made before anything is planned for it"
+    assert ledger is not None, "a Bronze step is observed with its ledger"
+    ingested_at = batch.ingested_at
+    if not batch.replay:
+        ingested_at = datetime.now(UTC)
+        try:
+            with point("ledger", step.name):
+                ledger.plan(batch.number, "", batch.files, ingested_at=ingested_at)
+        except PlanConflict:
+            return False  # another run planned meanwhile: what is left is decided anew
+    assert ingested_at is not None, "a planned batch has its time in the ledger"
+    unreadable: dict[str, str] = {}
+    while True:
+        attempt = Attempt(run, step, log, work, session, result)
+        request = _request(run, step, batch, log, ingested_at, unreadable)
+        try:
+            return _commit(attempt, state, batch, request, unreadable)
+        except Exception as error:  # only a file that Spark could not read is handled, all else goes up
+            path = failed_file("\n".join(c.message for c in causes(error)), request.files)
+            if path is None:
+                raise
+            unreadable[path] = causes(error)[-1].message
+
+
+def _request(
+    run: Run, step: Step, batch: Batch, log: Log, ingested_at: datetime, unreadable: dict[str, str]
+) -> BatchRequest:
+    spec = step.spec
+    source: object = spec.source
+    assert isinstance(source, FileSource), "only files are planned in the ledger"
+    return BatchRequest(
+        files=[f for f in batch.files if f.path not in unreadable],
+        batch=batch.number,
+        ingested_at=ingested_at,
+        known=log.columns,
+        source=source,
+        auto_loader=spec.auto_loader,
+        copy_into=spec.copy_into,
+        schema=spec.schema_,
+        on_bad_record=spec.on_bad_record,
+        on_bad_file=spec.on_bad_file,
+        column_names=spec.column_names,
+        storage=run.plan.project.environment.storage,
+    )
+
+
+def _commit(attempt: Attempt, state: State, batch: Batch, request: BatchRequest, unreadable: dict[str, str]) -> bool:
+    run, step, result, ledger = attempt.run, attempt.step, attempt.result, state.ledger
+    assert ledger is not None, "a Bronze step is observed with its ledger"
+    run.note(f"reading {len(request.files):,} files", step.name)
+    ingested = read_batch(attempt.session, request)
+    failed = {**unreadable, **ingested.failed}
+    frame, checks, counted = _judged(attempt, ingested)
+    attempts.refuse(attempt, frame, checks, counted)
+    attempts.plan(attempt)
+    if failed:
+        by_path = {f.path: f for f in batch.files}
+        with point("failed", step.name):
+            ledger.failed(batch.number, attempt.id, {by_path[path]: why for path, why in failed.items()})
+    rejected = [_bad(attempt, ingested.bad)] if ingested.bad is not None else []
+    if counted is not None and counted.quarantined:
+        rejected.append(routing.rejected(frame, checks, step.name, batch.number, attempt.id, run.id, "input"))
+    attempts.reject(attempt, rejected)
+    done = attempts.write_rows(attempt, routing.accepted(frame, checks, counted), ingested.comments)
+    if done is None:
+        return False
+    quarantined = ingested.rejected + (counted.quarantined if counted else 0)
+    with point("result", step.name):
+        ledger.result(
+            batch.number, attempt.id, done.version,
+            rows=done.rows_written, rejected=quarantined, rescued=ingested.rescued,
+        )  # fmt: skip
+    result.warnings += ingested.warnings
+    result.warnings += [f"{path} could not be read and is left out: {why}" for path, why in failed.items()]
+    result.add(files_read=len(batch.files) - len(failed), rows_rejected=quarantined, rows_rescued=ingested.rescued)
+    result.add(rows_read=done.rows_written + quarantined)
+    return True
+
+
+def _judged(attempt: Attempt, ingested: Ingested) -> tuple[DataFrame, Checks, counts.Evaluated | None]:
+    checks = frames.checks_of(attempt.run, attempt.step)
+    frame = ingested.frame
+    if attempt.step.spec.expectations:
+        frame = frames.shaped(keep_input(frame), attempt.step, checks)
+    return frame, checks, counts.evaluate(frame, checks) if checks.all else None
+
+
+def _bad(attempt: Attempt, rows: DataFrame) -> DataFrame:
+    """Records that could not be read, with the columns that every quarantine has (S54)."""
+    run = attempt.run
+    return records(rows, attempt.step.name, attempt.work.sequence, attempt.id, run.id, run.started_at)

@@ -1,0 +1,71 @@
+"""Tables by name for people: a session that knows them, and rows as they are or were."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lakehouse.control.store import Control
+from lakehouse.engine import companions
+from lakehouse.engine import session as sessions
+from lakehouse.errors import StepError
+from lakehouse.lake.log import Log
+from lakehouse.names import COMPANIONS, TableName, quoted
+from lakehouse.spec.load import Project
+from lakehouse.state.place import Commits
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def registered(project: Project, spark: SparkSession | None) -> SparkSession:
+    """The caller's session, or one of our own, in which each table that exists can be named `layer.table`."""
+    found = _spark(project, spark)
+    environment = project.environment
+    for name in project.tables:
+        for known in (name, *(name.companion(c) for c in COMPANIONS)):
+            if Log.open(environment.table_path(known), environment.storage) is None:
+                continue  # CREATE TABLE … LOCATION on an empty path would make one
+            found.sql(f"CREATE DATABASE IF NOT EXISTS {quoted(known.layer)}")
+            table = f"{quoted(known.layer)}.{quoted(known.table)}"
+            found.sql(f"CREATE TABLE IF NOT EXISTS {table} USING delta LOCATION '{environment.table_path(known)}'")
+    return found
+
+
+def read_table(
+    project: Project,
+    name: TableName,
+    spark: SparkSession | None,
+    *,
+    version: int | None = None,
+    timestamp: str | None = None,
+) -> DataFrame:
+    """The table as it is, or was at a version or time; of a companion only the rows that exist."""
+    environment = project.environment
+    path = environment.table_path(name)
+    if Log.open(path, environment.storage) is None:
+        raise StepError(f"{name} does not exist yet", code="table.missing", fix="run the pipeline first")
+    session = sessions.step_session(_spark(project, spark), {"spark.sql.session.timeZone": environment.time_zone})
+    reader = session.read.format("delta")
+    if version is not None:
+        reader = reader.option("versionAsOf", version)
+    if timestamp is not None:
+        reader = reader.option("timestampAsOf", timestamp)
+    frame = reader.load(path)
+    return _existing(project, name, frame) if name.table.endswith(COMPANIONS) else frame
+
+
+def _existing(project: Project, companion: TableName, frame: DataFrame) -> DataFrame:
+    environment = project.environment
+    base = next(companion.table.removesuffix(c) for c in COMPANIONS if companion.table.endswith(c))
+    log = Log.open(environment.table_path(TableName(companion.layer, base)), environment.storage)
+    if log is None:
+        return frame.limit(0)
+    rows = Commits.read(Control(environment.control_path, environment.storage), log.table_id or "")
+    return companions.existing(frame, rows.committed(log))
+
+
+def _spark(project: Project, spark: SparkSession | None) -> SparkSession:
+    if spark is not None:
+        return sessions.adopt(spark)
+    conf = {k: str(v) for k, v in project.environment.spark.conf.items()}
+    return sessions.build(project.environment.spark.master, conf)

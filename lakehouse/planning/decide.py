@@ -1,0 +1,306 @@
+"""A step and the state of the world -> what is to be done now. Pure: `plan` prints it, the engine does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lakehouse.errors import OffsetError
+from lakehouse.lake.log import Log
+from lakehouse.names import TableName
+from lakehouse.planning.definition import alterations
+from lakehouse.planning.references import moving_parts
+from lakehouse.planning.steps import Read, Step
+from lakehouse.sources.base import SourceFile
+from lakehouse.state.ledger import Result
+from lakehouse.state.observe import State
+from lakehouse.state.place import Confirmation, Place, note, place, unconfirmed
+
+
+@dataclass(frozen=True)
+class Create:
+    """The table does not exist: it is made before anything is planned for it, then the step is decided again."""
+
+    then: Work | Idle
+    """What there would be to do, were the table there already."""
+
+    reason = "the table does not exist yet"
+
+
+@dataclass(frozen=True)
+class Alter:
+    """The table differs from its definition: it is altered, then the step is decided again."""
+
+    what: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """What is altered, in words."""
+        return "; ".join(self.what)
+
+
+@dataclass(frozen=True)
+class Settle:
+    """What an earlier run left open; done first, then the step is decided again."""
+
+    place: Place
+    confirm: tuple[Confirmation, ...] = ()
+    """Commits that nobody confirmed, or the version that an idle run looked at."""
+    restores: Mapping[int, int | None] = field(default_factory=dict)
+    """RESTOREs that nobody noted yet -> the version they put back: noted with what is confirmed, in one commit."""
+    results: tuple[Result, ...] = ()
+    """Bronze: batches that are committed but have no `result` row."""
+    void: tuple[int, ...] = ()
+    """Bronze: planned batches that a RESTORE undid."""
+    clean: tuple[tuple[int, str], ...] = ()
+    """(sequence, attempt) that will never commit: their rows in the companions go."""
+    changed: tuple[SourceFile, ...] = ()
+    """Bronze: loaded files that have changed since; noted once per change (S1)."""
+
+    @property
+    def is_something(self) -> bool:
+        """Whether anything is open."""
+        return any((self.confirm, self.restores, self.results, self.void, self.clean, self.changed))
+
+    @property
+    def reason(self) -> str:
+        """What is open, in words."""
+        words = [f"commit {c.sequence} is confirmed at version {c.version}" for c in self.confirm]
+        words += [f"the RESTORE of version {v} is noted" for v in self.restores]
+        words += [f"the result of batch {r.batch} is noted" for r in self.results]
+        words += [f"batch {b} was undone by a RESTORE and is voided" for b in self.void]
+        words += [f"rejected rows of a dead attempt at {s} are removed" for s, _ in self.clean]
+        words += [f"{f.path} was loaded and has changed since" for f in self.changed]
+        return "; ".join(words)
+
+
+@dataclass(frozen=True)
+class Range:
+    """What is read of one input: the table as of `version`, and of that only what came after the offset."""
+
+    table: TableName
+    id: str
+    path: str
+    version: int
+    since: Mapping[str, Any] | None
+    """The offset after which rows are new; None: the whole table."""
+    offset: Mapping[str, Any]
+    """The input's offset once this is committed: {id, version} and for Bronze `batch`."""
+
+    def describe(self) -> str:
+        """`bronze.flights version 7, batches after 3`."""
+        if self.since is None:
+            return f"{self.table} version {self.version}, whole"
+        return f"{self.table} version {self.version}, batches after {self.since.get('batch', 0)}"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One Bronze commit to come: the ledger's number, its files, and what a replay needs to write identical rows."""
+
+    number: int
+    files: tuple[SourceFile, ...]
+    ingested_at: datetime | None = None
+    """Fixed in the ledger; None for a batch that is not planned yet."""
+    replay: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(f.size for f in self.files)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A step decided against a state: what one or several commits will read and write."""
+
+    place: Place
+    sequence: int
+    base: int
+    reason: str
+    inputs: tuple[Range, ...] = ()
+    batches: tuple[Batch, ...] = ()
+    offsets: Mapping[str, Any] = field(default_factory=dict)
+    refresh: str = "incremental"
+
+
+@dataclass(frozen=True)
+class Idle:
+    """Nothing is new."""
+
+    place: Place
+    reason: str
+
+
+Decision = Create | Settle | Alter | Work | Idle
+
+
+def decide(step: Step, state: State) -> Decision:
+    """What the step has to do now. Raises OffsetError when the table's place cannot be told safely."""
+    log = state.log
+    if log is None:
+        then = _to_do(step, state, -1, Place())
+        # a table that reads is made with the columns of what it reads, once there is something to read
+        return Create(then) if step.is_bronze or isinstance(then, Work) else then
+    where = place(log, state.commits)
+    settle = _unsettled(state, log, where)
+    if settle.is_something:
+        return settle
+    if altered := alterations(step, log):
+        return Alter(tuple(altered))
+    found = _to_do(step, state, log.version, where)
+    if isinstance(found, Idle) and (noted := note(log, state.commits, where)):
+        return Settle(where, confirm=noted)
+    return found
+
+
+def _unsettled(state: State, log: Log, where: Place) -> Settle:
+    standing = state.standing
+    confirm, clean = unconfirmed(log, state.commits, where), state.commits.dead(log)
+    restores = state.commits.unnoted(log)
+    if standing is None:
+        return Settle(where, confirm, restores, clean=clean)
+    settled = not (standing.late_results or standing.undone)
+    changed = tuple(standing.changed_files(state.files)) if settled else ()
+    return Settle(where, confirm, restores, standing.late_results, standing.undone, clean, changed)
+
+
+def _to_do(step: Step, state: State, base: int, where: Place) -> Work | Idle:
+    if step.is_bronze:
+        return _files(step, state, base, where)
+    return _tables(step, state, base, where)
+
+
+# --- Bronze: files ------------------------------------------------------------------------------------------------
+
+
+def _files(step: Step, state: State, base: int, where: Place) -> Work | Idle:
+    standing = state.standing
+    assert standing is not None, "a Bronze step is observed with its ledger"
+    if standing.open is not None:
+        planned = standing.open
+        batch = Batch(planned.batch, planned.files, planned.ingested_at, replay=True)
+        return _file_work(
+            where, base, (batch,), f"batch {batch.number} was planned and not committed: the same files again"
+        )
+    new = standing.new_files(state.files, retry_failed=state.retry_failed)
+    known = f"{len(state.files):,} files"
+    if not new:
+        return Idle(where, f"no new files among {known}" if state.files else "no files")
+    batches = tuple(Batch(standing.next_batch + i, files) for i, files in enumerate(cut(new, *_limits(step))))
+    return _file_work(where, base, batches, f"{len(new):,} new of {known}")
+
+
+def _file_work(where: Place, base: int, batches: tuple[Batch, ...], reason: str) -> Work:
+    number = batches[0].number
+    return Work(where, number, base, reason, batches=batches, offsets={"files": {"batch": number}})
+
+
+def _limits(step: Step) -> tuple[int, int | None]:
+    loader = step.spec.auto_loader
+    if loader is None:
+        return 1_000_000 if step.spec.copy_into else 1000, None
+    return loader.max_files_per_trigger or 1000, loader.max_bytes_per_trigger
+
+
+def cut(files: Sequence[SourceFile], max_files: int, max_bytes: int | None) -> list[tuple[SourceFile, ...]]:
+    """Files, in order, in batches of at most so many files and bytes, at least one file each (S2)."""
+    batches: list[list[SourceFile]] = []
+    size = 0
+    for file in files:
+        full = batches and (len(batches[-1]) >= max_files or (max_bytes is not None and size + file.size > max_bytes))
+        if not batches or full:
+            batches.append([])
+            size = 0
+        batches[-1].append(file)
+        size += file.size
+    return [tuple(b) for b in batches]
+
+
+# --- Silver and Gold: tables --------------------------------------------------------------------------------------
+
+
+def _tables(step: Step, state: State, base: int, where: Place) -> Work | Idle:
+    missing = [str(name) for name, input_log in state.inputs.items() if input_log is None]
+    if missing:
+        return Idle(where, f"waits for {', '.join(missing)}, which does not exist yet")
+    ranges, moved = [], []
+    for read in step.reads:
+        log = _log(state, read.table)
+        before = where.offsets.get(str(read.table))
+        if not read.whole:
+            _check_increment(step, read, log, before)
+        if _has_moved(log, before):
+            moved.append(f"{read.table} {_versions(before, log)}")
+        elif step.incremental:
+            continue
+        ranges.append(_range(read, log, before))
+    if step.incremental:
+        if not ranges:
+            return Idle(where, "no new rows in " + ", ".join(str(r.table) for r in step.reads))
+        reason = "new rows: " + ", ".join(moved)
+    else:
+        first, changed = where.sequence == 0, where.definition not in ("", step.definition)
+        always = moving_parts(step.spec.sql) if step.spec.sql else []
+        if not (first or changed or moved or always):
+            return Idle(where, "no input changed")
+        reason = (
+            "first run" if first
+            else "its definition changed" if changed
+            else "changed: " + ", ".join(moved) if moved
+            else f"{always[0]} gives another value in every run"
+        )  # fmt: skip
+    offsets = {**where.offsets, **{str(r.table): r.offset for r in ranges}}
+    refresh = "incremental" if step.incremental else "full"
+    return Work(where, where.sequence + 1, base, reason, tuple(ranges), offsets=offsets, refresh=refresh)
+
+
+def _log(state: State, name: TableName) -> Log:
+    log = state.inputs[name]
+    assert log is not None
+    return log
+
+
+def _has_moved(log: Log, offset: Mapping[str, Any] | None) -> bool:
+    """Whether the input has a commit after the offset that changed data (S78, S85)."""
+    if offset is None:
+        return log.data_version(-1) is not None
+    if offset["id"] != _id(log) or log.version < offset["version"]:
+        return True
+    return log.version > offset["version"] and log.data_version(offset["version"]) is not None
+
+
+def _range(read: Read, log: Log, before: Mapping[str, Any] | None) -> Range:
+    offset: dict[str, Any] = {"id": _id(log), "version": log.version}
+    if not read.whole:
+        offset["batch"] = log.sequence or 0
+    since = None if read.whole else {"batch": (before or {}).get("batch", 0)}
+    return Range(read.table, _id(log), log.path, log.version, since, offset)
+
+
+def _check_increment(step: Step, read: Read, log: Log, before: Mapping[str, Any] | None) -> None:
+    """S74, S79: reading on is right only when the input is the same table and was only appended to since the offset."""
+    if before is None:
+        return
+    remedy = f"delete the table {step.name} to have it made anew from its inputs"
+    if before["id"] != _id(log) or log.version < before["version"]:
+        raise OffsetError(
+            f"{step.name}: {read.table} is another table than the one read before (recreated or replaced)", fix=remedy
+        )
+    for change in log.changes(before["version"], log.version):
+        if change.data_change and not change.append_only and change.kind not in ("rewrite", "erase"):
+            raise OffsetError(
+                f"{step.name}: version {change.version} of {read.table} ({change.operation}) changed rows in a table"
+                " that is read as append-only, so what was read before may no longer be there",
+                fix=f"RESTORE {read.table} to the version before, or {remedy}",
+            )
+
+
+def _versions(before: Mapping[str, Any] | None, log: Log) -> str:
+    return f"version {before['version']} -> {log.version}" if before else f"version {log.version}"
+
+
+def _id(log: Log) -> str:
+    return log.table_id or log.delta_id

@@ -1,0 +1,119 @@
+"""What a project compiles to: inert steps in an order in which they can run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lakehouse.names import TableName
+from lakehouse.spec.leaves import WAYS
+from lakehouse.spec.load import Project
+from lakehouse.spec.models import Table
+
+
+@dataclass(frozen=True)
+class Read:
+    """One input of a step."""
+
+    table: TableName
+    whole: bool
+    """The table as it stands at the pin, not only what came since the offset."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One table, compiled: what it reads, how it is written, what it waits for."""
+
+    name: TableName
+    spec: Table
+    way: str
+    """How the table is written: the word of a leaf in `write`."""
+    reads: tuple[Read, ...]
+    after: frozenset[TableName]
+    definition: str
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_bronze(self) -> bool:
+        """Whether the step ingests files rather than reads tables."""
+        return self.spec.source is not None
+
+    @property
+    def incremental(self) -> bool:
+        """Whether only what is new in the inputs is read; else the table is a pure function of its whole inputs."""
+        return bool(WAYS[self.way].INCREMENTAL)
+
+    @property
+    def options(self) -> Any:
+        """The options of the way to write, at their defaults where the file does not name it."""
+        found = getattr(self.spec, self.way)
+        return WAYS[self.way].Options() if found is None else found
+
+    def describe(self) -> str:
+        """In a few words: from what, by which way."""
+        source = self.spec.source
+        where = f"{source.format} files" if source else ", ".join(str(r.table) for r in self.reads)
+        return f"{self.way} from {where}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in an order in which they can run; `selected` are those that a run of this plan executes."""
+
+    project: Project
+    steps: tuple[Step, ...]
+    selected: frozenset[TableName]
+
+    def __getitem__(self, name: str | TableName) -> Step:
+        wanted = str(name)
+        for step in self.steps:
+            if str(step.name) == wanted:
+                return step
+        raise KeyError(wanted)
+
+    def chosen(self) -> tuple[Step, ...]:
+        """The selected steps, in order."""
+        return tuple(s for s in self.steps if s.name in self.selected)
+
+    def readers_of(self, name: TableName) -> tuple[Step, ...]:
+        """Steps that read the table directly."""
+        return tuple(s for s in self.steps if any(r.table == name for r in s.reads))
+
+
+RUN_KEYS = frozenset(
+    "description comment tags maintenance depends_on enabled priority max_retries retry_delay timeout wait_for run_if "
+    "condition grants full_refresh properties cluster_by partitioned_by".split()
+)
+"""Keys whose change does not change what a table holds, so they are not part of its definition (S88)."""
+
+_PLACEHOLDER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
+
+
+def definition_of(table: Table, variables: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Hash of what decides the content of a table (S88), and the variables that its expressions use."""
+    body = table.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=set(RUN_KEYS))
+    _without_comments(body.get("schema"))
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str)
+    used = {name: variables[name] for name in sorted(set(_PLACEHOLDER.findall(text))) if name in variables}
+    whole = text + json.dumps(used, sort_keys=True, default=str)
+    return hashlib.sha256(whole.encode()).hexdigest()[:16], used
+
+
+def _without_comments(schema: object) -> None:
+    for column in schema.values() if isinstance(schema, dict) else ():
+        if isinstance(column, dict):
+            for key in ("comment", "tags"):
+                column.pop(key, None)
+
+
+def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """The steps so that each comes after those it waits for; among equals as written."""
+    from graphlib import TopologicalSorter
+
+    by_name = {s.name: s for s in steps}
+    graph = {s.name: [n for n in s.after if n in by_name] for s in by_name.values()}
+    return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())

@@ -1,0 +1,1 @@
+"""Killed before and after every point of the commit protocol, then run again."""

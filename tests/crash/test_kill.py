@@ -1,0 +1,249 @@
+"""Killed by signal 9 before and after every point of the commit protocol, and run again: as if nothing had happened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from lakehouse.engine.points import POINTS
+from lakehouse.errors import OffsetError
+from lakehouse.names import TableName
+from tests.crash import guards, lakes, meanwhile, project
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One process and where it ends. `fresh`: it starts from an empty lake instead of a loaded one."""
+
+    where: str
+    table: str
+    fresh: bool = False
+    off: str = ""
+    meanwhile: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where} {self.table}{' ' + self.meanwhile if self.meanwhile else ''}"
+
+
+def _kills() -> list[Kill]:
+    tables = {
+        "create": ["bronze.orders", "silver.log"],
+        "ledger": ["bronze.orders"],
+        "planned": ["bronze.orders", "silver.customers"],
+        "failed": ["bronze.orders"],
+        "companions": ["bronze.orders", "silver.orders"],
+        "data": ["bronze.orders", "silver.orders", "silver.customers", "silver.log", "gold.by_customer"],
+        "confirmed": ["bronze.orders", "silver.log"],
+        "result": ["bronze.orders"],
+        "maintenance": ["silver.orders"],
+        "audit": ["silver.orders"],
+    }
+    both = [(side, point) for point in POINTS for side in ("before", "after")]
+    return [Kill(f"{s} {p}", t, fresh=p == "create") for s, p in both for t in tables[p]]
+
+
+KILLS = _kills()
+SPECIAL = {
+    "restore": Kill("after data", "silver.log", meanwhile="restore"),
+    "hide file": Kill("after failed", "bronze.orders", meanwhile="hide file"),
+    "other planner": Kill("after ledger", "bronze.orders", meanwhile="other planner"),
+    "other run": Kill("after confirmed", "silver.log", meanwhile="other run"),
+}
+
+
+@dataclass
+class World:
+    """The project, its lakes to start from, and what an undisturbed run makes of each."""
+
+    root: Path
+    spark: SparkSession
+    pool: ThreadPoolExecutor
+    expected: dict[bool, dict[str, Counter[str]]]
+    statuses: dict[str, str]
+    done: dict[Kill, Future[tuple[int, Path]]]
+
+    def start(self, kill: Kill) -> Path:
+        """A lake of its own for one process."""
+        lake = self.root.parent / f"lake{len(list(self.root.parent.glob('lake*')))}_{abs(hash(kill))}"
+        if not kill.fresh:
+            lakes.copy(self.root.parent / "base", lake)
+        return lake
+
+    def kill(self, kill: Kill) -> tuple[int, Path]:
+        """The exit code of the killed process and a copy of what it left."""
+        if kill not in self.done:
+            self.submit(kill)
+        code, lake = self.done[kill].result()
+        return code, lakes.copy(lake, lake.with_name(f"{lake.name}_{len(list(lake.parent.iterdir()))}"))
+
+    def submit(self, kill: Kill) -> None:
+        """Have it killed by one of the workers."""
+        lake = self.start(kill)
+
+        def work() -> tuple[int, Path]:
+            root = self.root
+            if kill.meanwhile == "hide file":  # files of its own to hide
+                root = lakes.copy(self.root, lake.with_name(f"{lake.name}_root"))
+            return lakes.killed(root, lake, kill.where, kill.table, off=kill.off, meanwhile=kill.meanwhile), lake
+
+        self.done[kill] = self.pool.submit(work)
+
+    def run_again(self, lake: Path, fresh: bool = False) -> None:
+        """Run again, undisturbed, and compare with a lake on which nothing had happened."""
+        again = lakes.run(self.root, lake, self.spark)
+        assert again.ok, [str(s.error) for s in again.steps.values() if s.error]
+        found = lakes.contents(self.root, lake, self.spark)
+        for name, rows in self.expected[fresh].items():
+            assert found.get(name) == rows, name
+        assert found.keys() == self.expected[fresh].keys()
+        assert lakes.statuses(self.root, lake) == self.statuses
+        lakes.check_control_plane(self.root, lake)
+        versions = lakes.commits_of(self.root, lake)
+        idle = lakes.run(self.root, lake, self.spark)
+        assert not idle.used_spark, {str(s.name): s.reason for s in idle.steps.values()}
+        assert lakes.commits_of(self.root, lake) == versions
+
+
+@pytest.fixture(scope="module")
+def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    root = project.make(tmp_path_factory.mktemp("crash") / "project")
+    project.first_instalment(root)
+    base = root.parent / "base"
+    assert lakes.run(root, base, spark).ok
+    project.second_instalment(root)
+    expected = {}
+    for fresh in (False, True):
+        lake = root.parent / f"undisturbed_{fresh}"
+        if not fresh:
+            lakes.copy(base, lake)
+        assert lakes.run(root, lake, spark).ok
+        expected[fresh] = lakes.contents(root, lake, spark)
+        assert expected[fresh].keys() == set(project.DATA_TABLES)
+    statuses = lakes.statuses(root, root.parent / "undisturbed_False")
+    assert statuses[project.BAD] == "failed"
+    with ThreadPoolExecutor(2) as pool:
+        world = World(root, spark, pool, expected, statuses, {})
+        for kill in [*KILLS, *SPECIAL.values()]:
+            world.submit(kill)
+        yield world
+
+
+@pytest.mark.parametrize("kill", KILLS, ids=str)
+def test_killed_and_run_again_equals_undisturbed(world: World, kill: Kill) -> None:
+    code, lake = world.kill(kill)
+    assert code == -9
+    world.run_again(lake, kill.fresh)
+
+
+def test_every_point_is_killed_on_both_sides(world: World) -> None:
+    killed = {k.where for k in KILLS if world.done[k].result()[0] == -9}
+    assert killed == {f"{side} {point}" for point in POINTS for side in ("before", "after")}
+
+
+def test_restore_under_a_running_step_is_refused(world: World) -> None:
+    code, lake = world.kill(SPECIAL["restore"])
+    assert code == -9
+    assert _refuses(world, lake)
+
+
+def test_file_that_was_away_for_a_moment_is_loaded_once(world: World) -> None:
+    code, lake = world.kill(SPECIAL["hide file"])
+    assert code == -9
+    world.run_again(lake)
+
+
+def test_two_planners_do_not_load_a_file_twice(world: World) -> None:
+    code, lake = world.kill(SPECIAL["other planner"])
+    assert code == -9
+    world.run_again(lake)
+
+
+def test_run_that_was_overtaken_changes_nothing(world: World) -> None:
+    code, lake = world.kill(SPECIAL["other run"])
+    # the overtaken attempt decides anew, finds nothing to do and never confirms
+    assert code == 0
+    world.run_again(lake)
+
+
+def test_batches_that_a_restore_undid_are_loaded_again(world: World) -> None:
+    _, lake = world.kill(Kill("after result", "bronze.orders"))
+    _restored(world, lake)
+    _bronze_again(world, lake)
+
+
+KILL_OF_GUARD = {
+    "the batch is planned in the ledger before the data": Kill("after data", "bronze.orders"),
+    "two planners conflict": SPECIAL["other planner"],
+    "failed rows are written before the data": Kill("after data", "bronze.orders"),
+    "a failed row counts only if its attempt committed": SPECIAL["hide file"],
+    "the data commit carries a txn": Kill("after data", "silver.log"),
+    "the data commit carries the offsets": Kill("after data", "silver.log"),
+    "companions are written before the data": Kill("after data", "silver.orders"),
+    "companion rows exist only if their attempt committed": Kill("after companions", "silver.orders"),
+    "a commit is looked for after it was written": SPECIAL["other run"],
+    "a RESTORE between decision and commit is looked for": SPECIAL["restore"],
+    "a commit of a dead attempt is confirmed": Kill("after data", "silver.log"),
+    "the result of a dead attempt's batch is noted": Kill("after data", "bronze.orders"),
+    "batches that a RESTORE undid are voided": Kill("after result", "bronze.orders"),
+}
+IN_THE_KILLED = {
+    "the batch is planned in the ledger before the data",
+    "two planners conflict",
+    "failed rows are written before the data",
+    "the data commit carries a txn",
+    "the data commit carries the offsets",
+    "companions are written before the data",
+    "a commit is looked for after it was written",
+}
+"""Guards that the killed process needs; the others are needed by the run after it."""
+
+
+@pytest.mark.parametrize("guard", guards.GUARDS)
+def test_every_guard_carries_weight(world: World, guard: str) -> None:
+    kill = KILL_OF_GUARD[guard]
+    if guard in IN_THE_KILLED:
+        kill = Kill(kill.where, kill.table, off=guard, meanwhile=kill.meanwhile)
+    code, lake = world.kill(kill)
+    assert code == -9, "without the guard the process gets to the same point"
+    with guards.off(guard):
+        if guard.startswith("a RESTORE"):
+            assert not _refuses(world, lake)
+        elif guard.startswith("batches that a RESTORE"):
+            _restored(world, lake)
+            with pytest.raises(AssertionError):
+                _bronze_again(world, lake)
+        else:
+            with pytest.raises(AssertionError):
+                world.run_again(lake)
+
+
+def _refuses(world: World, lake: Path) -> bool:
+    step = lakes.run(world.root, lake, world.spark)["silver.log"]
+    return isinstance(step.error, OffsetError) and step.error.code == "offset.restored"
+
+
+def _restored(world: World, lake: Path) -> None:
+    """Somebody puts bronze.orders back to where it was before the killed run."""
+    path = project.load(world.root, lake).environment.table_path(TableName.parse("bronze.orders"))
+    world.spark.sql(f"RESTORE TABLE delta.`{path}` TO VERSION AS OF 1")
+
+
+def _bronze_again(world: World, lake: Path) -> None:
+    again = lakes.run(world.root, lake, world.spark, select="bronze.orders")
+    assert again.ok, again["bronze.orders"].error
+    found = lakes.contents(world.root, lake, world.spark)["bronze.orders"]
+    assert _rows(found) == _rows(world.expected[False]["bronze.orders"])
+
+
+def _rows(found: Counter[str]) -> Counter[str]:
+    """Rows without the batch, which is another one when a file is loaded again."""
+    return Counter({",".join(p for p in row.split(",") if "_batch=" not in p): n for row, n in found.items()})
+
+
+__all__ = ["meanwhile"]
