@@ -1,0 +1,161 @@
+"""The public verbs: load, plan, run, session, and looking at what is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from lakehouse.errors import Position, Problem, SpecError, suggestion
+from lakehouse.names import TableName
+from lakehouse.planning.compile import compile
+from lakehouse.planning.steps import Plan
+from lakehouse.spec.environment import Environment
+from lakehouse.spec.load import Project, project_of
+from lakehouse.spec.load import load as load_files
+from lakehouse.spec.models import Pipeline
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from lakehouse.engine.results import Listener, RunResult
+    from lakehouse.planning.explain import Explanation
+
+Source = Project | Pipeline | str | os.PathLike[str]
+Selectors = str | Iterable[str]
+
+
+def load(
+    *paths: str | os.PathLike[str],
+    env: str = "local",
+    variables: Mapping[str, Any] | None = None,
+    root: str | os.PathLike[str] | None = None,
+) -> Project:
+    """Read pipeline files or folders (`pipelines/` by default) under an environment.
+
+    Raises SpecError with every problem found in all files, each with its place and what to do.
+    """
+    return load_files(paths, env, variables, root)
+
+
+def project(*pipelines: Pipeline, environment: Environment | None = None) -> Project:
+    """The project of pipelines built from the typed classes; raises SpecError as `load` does."""
+    return project_of(*pipelines, environment=environment)
+
+
+def compiled(source: Source, select: Selectors = (), exclude: Selectors = ()) -> Plan:
+    """The inert steps of a project in the order in which they can run; raises SpecError."""
+    return compile(_project(source), _many(select), _many(exclude))
+
+
+def plan(source: Source, select: Selectors = (), exclude: Selectors = ()) -> Explanation:
+    """What a run would do now and why, step by step. Prints readably; starts no Spark."""
+    from lakehouse.planning.explain import explain
+
+    return explain(compiled(source, select, exclude))
+
+
+def run(
+    source: Source,
+    spark: SparkSession | None = None,
+    *,
+    select: Selectors = (),
+    exclude: Selectors = (),
+    retry_failed: bool = False,
+    listener: Listener | None = None,
+    log_level: str = "info",
+) -> RunResult:
+    """Run the selected steps; only what is new is read.
+
+    `spark` is a session of the caller's own, otherwise one is started if anything has to be done. A step that fails
+    is in the result with its error; SpecError, MachineError and LockTaken are raised before any step starts.
+    """
+    from lakehouse.engine.execute import execute
+
+    return execute(
+        compiled(source, select, exclude), spark, retry_failed=retry_failed, listener=listener, log_level=log_level
+    )
+
+
+def session(source: Source, spark: SparkSession | None = None) -> SparkSession:
+    """A session in which every table of the lake that exists has its name: `spark.table("silver.flights")`."""
+    from lakehouse.engine.catalog import registered
+
+    return registered(_project(source), spark)
+
+
+def show(
+    source: Source,
+    table: str,
+    *,
+    rows: int = 20,
+    version: int | None = None,
+    timestamp: str | None = None,
+    count: bool = False,
+    spark: SparkSession | None = None,
+) -> list[dict[str, Any]]:
+    """Some rows of a table, or with `count` only their number, as it is or was at a version or time."""
+    from lakehouse.engine.catalog import read_table
+
+    found = _project(source)
+    frame = read_table(found, known_table(found, table, companions=True), spark, version=version, timestamp=timestamp)
+    return [{"rows": frame.count()}] if count else _rows(frame, rows)
+
+
+def quarantine(
+    source: Source, table: str, *, rows: int = 20, spark: SparkSession | None = None
+) -> list[dict[str, Any]]:
+    """Rejected rows of a table, the newest first, each with every rule that it broke."""
+    from lakehouse.engine.catalog import read_table
+
+    found = _project(source)
+    frame = read_table(found, known_table(found, table).companion("_quarantine"), spark)
+    return _rows(frame.orderBy("_batch", ascending=False), rows)
+
+
+def files(source: Source, table: str, *, status: str | None = None, rows: int = 50) -> list[dict[str, Any]]:
+    """The ledger of a Bronze table: each file, the newest first, and what became of it. Starts no Spark."""
+    from lakehouse.state.look import ledger_rows
+
+    found = _project(source)
+    name = known_table(found, table)
+    if found.tables[name].source is None:
+        raise _argument(f"{name} is not a Bronze table, so it has no ledger of files", "")
+    return ledger_rows(found, name, status, rows)
+
+
+def history(source: Source, table: str | None = None, *, rows: int = 20) -> list[dict[str, Any]]:
+    """Past runs, or the steps of one table, the newest first. Starts no Spark."""
+    from lakehouse.state.look import past_runs, past_steps
+
+    found = _project(source)
+    return past_runs(found, rows) if table is None else past_steps(found, known_table(found, table), rows)
+
+
+def known_table(project: Project, text: str, *, companions: bool = False) -> TableName:
+    """The table of that name; raises SpecError with the nearest one when the project has none such."""
+    names = [str(name) for name in project.tables]
+    base = text.removesuffix("_quarantine") if companions else text
+    if base not in names:
+        raise _argument(f"there is no table {text!r} in this project", suggestion(text, names))
+    return TableName.parse(text)
+
+
+def _argument(message: str, fix: str) -> SpecError:
+    return SpecError([Problem(Position("TABLE", 1, 1), "unknown-table", message, fix)])
+
+
+def _rows(frame: DataFrame, limit: int) -> list[dict[str, Any]]:
+    return [row.asDict(recursive=True) for row in frame.limit(limit).collect()]
+
+
+def _project(source: Source) -> Project:
+    if isinstance(source, Project):
+        return source
+    return project(source) if isinstance(source, Pipeline) else load(source)
+
+
+def _many(selectors: Selectors) -> tuple[str, ...]:
+    if isinstance(selectors, str):
+        return tuple(selectors.split())
+    return tuple(s for text in selectors for s in text.split())
