@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakehouse.errors import LakehouseError, SpecError
+from lakehouse.errors import LakehouseError, MachineError, SpecError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lakehouse.engine.results import RunResult
     from lakehouse.spec.load import Project
 
 app = typer.Typer(
@@ -28,7 +29,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-INTERRUPTED, TERMINATED = 130, 143
+TERMINATED = 143
+_STOPPED = {130: "interrupted", TERMINATED: "terminated"}
+"""Exit code -> what happened; Typer makes 130 of an interrupt."""
+
+
+class FileStatus(StrEnum):
+    """What became of a file."""
+
+    LOADED = "loaded"
+    FAILED = "failed"
+    PLANNED = "planned"
+    SKIPPED = "skipped"
+    CHANGED = "changed"
 
 
 class LogLevel(StrEnum):
@@ -59,16 +72,17 @@ def main() -> None:
     """Run a command and exit with its code."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app(standalone_mode=True)
+        app(prog_name="lakehouse")
     except SpecError as error:
         _print_problems(error)
         sys.exit(error.exit_code)
     except LakehouseError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted; run again to go on where this stopped", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    except SystemExit as left:
+        if left.code in _STOPPED:
+            print(f"{_STOPPED[left.code]}; run again to go on where this stopped", file=sys.stderr)
+        raise
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
@@ -103,7 +117,10 @@ def _load(paths: list[Path] | None, env: str, variables: list[str] | None = None
 def _console() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    # a pipe has no edge to fold lines at, and what reads it wants whole values
+    return Console(highlight=False, soft_wrap=True, width=1000)
 
 
 def _dump(value: object) -> None:
@@ -189,8 +206,16 @@ def run(
     if as_json:
         _dump(to_dict(result))
     else:
-        show(console, result, "lakehouse run " + " ".join(str(p) for p in paths or ()))
-    raise typer.Exit(0 if result.ok else 1)
+        show(console, result, " ".join(["lakehouse run", *(str(p) for p in paths or ())]))
+    raise typer.Exit(_exit_code(result))
+
+
+def _exit_code(result: RunResult) -> int:
+    """1 when a step failed, but 3 when nothing was wrong except the machine, as without Java."""
+    failures = [step.error for step in result.steps.values() if step.error is not None]
+    if failures and all(isinstance(error, MachineError) for error in failures):
+        return MachineError.exit_code
+    return 0 if result.ok else 1
 
 
 @app.command()
@@ -222,9 +247,7 @@ def quarantine(table: TableArgument, env: Env = "local", rows: Limit = 20, as_js
 def files(
     table: TableArgument,
     env: Env = "local",
-    status: Annotated[
-        str | None, typer.Option(help="Only files of this status: loaded, failed, planned, skipped, changed.")
-    ] = None,
+    status: Annotated[FileStatus | None, typer.Option(help="Only files of this status.")] = None,
     rows: Limit = 50,
     as_json: Json = False,
 ) -> None:

@@ -86,13 +86,25 @@ def load(run: Run, step: Step, log: Log, work: Work, session: SparkSession, resu
     if write_rows(attempt, routing.accepted(frame, checks, counted)) is None:
         return False
     result.add(rows_read=counted.rows if counted else None)
-    if counted:
-        result.add(rows_rejected=counted.quarantined, rows_dropped=counted.dropped)
+    note(attempt, counted)
     return True
 
 
 def refuse(attempt: Attempt, frame: DataFrame, checks: Checks, counted: counts.Evaluated | None) -> None:
-    """Note what the rules found, and raise DataError when one of them must stop the step; nothing is written then."""
+    """Raise DataError when a rule must stop the step, with what the rules found in its result; nothing is written."""
+    if counted is None or not counted.failing:
+        return
+    note(attempt, counted)
+    attempt.result.samples = routing.samples(frame, checks, counted)
+    raise DataError(
+        f"{attempt.step.name}: {counted.message()}",
+        code="expectation.failed",
+        fix="nothing was written; the first rows are in the control table `expectations`: repair data or rule",
+    )
+
+
+def note(attempt: Attempt, counted: counts.Evaluated | None) -> None:
+    """Add what the rules found to the result: once per commit, however many attempts it took."""
     if counted is None:
         return
     found = [
@@ -103,13 +115,7 @@ def refuse(attempt: Attempt, frame: DataFrame, checks: Checks, counted: counts.E
     attempt.result.warnings += [
         f"{r.name}: {r.violations:,} of {r.judged:,} rows break it" for r in counted.results if r.warns
     ]
-    if counted.failing:
-        attempt.result.samples = routing.samples(frame, checks, counted)
-        raise DataError(
-            f"{attempt.step.name}: {counted.message()}",
-            code="expectation.failed",
-            fix="nothing was written; the first rows are in the control table `expectations`: repair data or rule",
-        )
+    attempt.result.add(rows_rejected=counted.quarantined, rows_dropped=counted.dropped)
 
 
 def plan(attempt: Attempt) -> None:

@@ -100,6 +100,7 @@ def _commit(attempt: Attempt, state: State, batch: Batch, request: BatchRequest,
     done = attempts.write_rows(attempt, routing.accepted(frame, checks, counted), ingested.comments)
     if done is None:
         return False
+    attempts.note(attempt, counted)
     quarantined = ingested.rejected + (counted.quarantined if counted else 0)
     with point("result", step.name):
         ledger.result(
@@ -108,8 +109,9 @@ def _commit(attempt: Attempt, state: State, batch: Batch, request: BatchRequest,
         )  # fmt: skip
     result.warnings += ingested.warnings
     result.warnings += [f"{path} could not be read and is left out: {why}" for path, why in failed.items()]
-    result.add(files_read=len(batch.files) - len(failed), rows_rejected=quarantined, rows_rescued=ingested.rescued)
-    result.add(rows_read=done.rows_written + quarantined)
+    result.add(files_read=len(batch.files) - len(failed), rows_rescued=ingested.rescued)
+    dropped = counted.dropped if counted else 0
+    result.add(rows_rejected=ingested.rejected, rows_read=done.rows_written + quarantined + dropped)
     return True
 
 

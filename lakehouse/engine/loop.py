@@ -74,27 +74,26 @@ def run_steps(
     interrupt: BaseException | None = None
     with ThreadPoolExecutor(max_workers=max_parallel, thread_name_prefix="step") as pool:
         while todo or running:
-            for step in _startable(todo, among, done):
-                blocker = next((n for n in sorted(step.after & among) if not done[n].status.is_success), None)
-                if blocker is None and not stop.is_set():
-                    if len(running) >= max_parallel:
-                        break
-                    todo.remove(step)
-                    running[pool.submit(_one, step, perform, limits(step), tell, stop)] = step
-                    continue
-                todo.remove(step)
-                reason = f"waits for {blocker}, which {done[blocker].status}" if blocker else "the run was stopped"
-                done[step.name] = StepResult(step.name, Status.SKIPPED, reason)
-                tell(Event("step finished", step.name, reason, done[step.name]))
             try:
+                for step in _startable(todo, among, done):
+                    blocker = next((n for n in sorted(step.after & among) if not done[n].status.is_success), None)
+                    if blocker is None and not stop.is_set():
+                        if len(running) >= max_parallel:
+                            break
+                        running[pool.submit(_one, step, perform, limits(step), tell, stop)] = step
+                        todo.remove(step)
+                        continue
+                    reason = f"waits for {blocker}, which {done[blocker].status}" if blocker else "the run was stopped"
+                    done[step.name] = StepResult(step.name, Status.SKIPPED, reason)
+                    todo.remove(step)
+                    tell(Event("step finished", step.name, reason, done[step.name]))
                 finished = wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done if running else ()
+                for future in finished:
+                    done[running.pop(future).name] = future.result()
             except (KeyboardInterrupt, SystemExit) as raised:
                 interrupt = raised
                 stop.set()
                 cancel()
-                continue
-            for future in finished:
-                done[running.pop(future).name] = future.result()
     if interrupt is not None:
         raise interrupt
 
@@ -123,7 +122,7 @@ def _one(step: Step, perform: Perform, limits: Limits, tell: Listener, stop: thr
             tell(Event("step retrying", step.name, f"{_first_line(error)}; again in {pause:.0f} s", result))
             if stop.wait(pause):
                 break
-            result.status, result.error = Status.RUNNING, None
+            result.status, result.error, result.reason = Status.RUNNING, None, ""
     result.seconds = time.monotonic() - began
     tell(Event("step finished", step.name, result.reason, result))
     return result

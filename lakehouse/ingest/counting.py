@@ -18,6 +18,9 @@ from lakehouse.sources.fields import Scan
 _Places = Sequence[tuple[int, str]]
 """(part, column of its frame)."""
 
+_BITS = 60
+"""Questions per aggregate: 8,000 columns, each counted by itself, keep Spark busy for minutes."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -47,9 +50,14 @@ def count(scan: Scan, columns: Plan, settings: Rules, request: BatchRequest) -> 
     asked = [*unsure.items(), *strays.items()]
     frames = [_flags(scan, i, asked, columns, settings, request) for i in range(len(scan.parts))]
     flags = reduce(DataFrame.union, frames)
-    sums = flags.selectExpr("count(1) AS n", *[f"count({name}) AS n_{name}" for name in flags.columns])
-    rows, rejected, rescued, *found = sums.collect()[0]
-    valued = {name for (name, _), values in zip(asked, found, strict=True) if values}
+    sums = flags.selectExpr(
+        "count(1) AS n",
+        "count(rejected) AS rejected",
+        "count(rescued) AS rescued",
+        *[f"bit_or({name}) AS {name}" for name in flags.columns[2:]],
+    )
+    rows, rejected, rescued, *bits = sums.collect()[0]
+    valued = {name for k, (name, _) in enumerate(asked) if (bits[k // _BITS] or 0) >> k % _BITS & 1}
     return Counts(
         rows=rows - rejected,
         rejected=rejected,
@@ -78,12 +86,19 @@ def _flags(
     request: BatchRequest,
 ) -> DataFrame:
     """A part's rows as what has to be counted: NULL where it does not count."""
-    here = [[f"{column} IS NOT NULL" for i, column in places if i == index] for _, places in asked]
-    extra = [f"({' OR '.join(some) or 'false'}) AS __v{k}" for k, some in enumerate(here)]
+    bits = [_bit(k, places, index) for k, (_, places) in enumerate(asked)]
+    words = [" | ".join(bits[i : i + _BITS]) for i in range(0, len(bits), _BITS)]
+    extra = [f"({word}) AS __v{n}" for n, word in enumerate(words)]
     frame = placed(scan.parts[index], columns.places[index], columns, settings, request, extra)
     good = f"{BAD} IS NULL"
     return frame.selectExpr(
         f"CASE WHEN NOT {good} THEN 1 END AS rejected",
         f"CASE WHEN {good} AND {quoted(settings.rescued_column)} IS NOT NULL THEN 1 END AS rescued",
-        *[f"CASE WHEN {good} AND __v{k} THEN 1 END AS v{k}" for k in range(len(asked))],
+        *[f"CASE WHEN {good} THEN __v{n} END AS v{n}" for n in range(len(words))],
     )
+
+
+def _bit(k: int, places: _Places, index: int) -> str:
+    """The bit of the k-th question, set where the row has a value in one of its columns."""
+    here = " OR ".join(f"{column} IS NOT NULL" for i, column in places if i == index)
+    return f"IF({here or 'false'}, {1 << k % _BITS}L, 0L)"

@@ -38,7 +38,7 @@ def placed(
     request: BatchRequest,
     extra: Sequence[str] = (),
 ) -> DataFrame:
-    """The part's rows with the table's columns, Bronze's own, `RAW`, `BAD` and `extra` ones: SQL over the part's frame.
+    """The part's rows with the table's columns, Bronze's own, `RAW`, `BAD` and `extra` ones, SQL over its frame.
 
     What is only passed on goes as SQL text, because a call into the JVM for each of 20,000 columns takes minutes.
     """

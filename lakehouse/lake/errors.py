@@ -23,7 +23,7 @@ _TRANSIENT_TYPES = (
     "FetchFailedException", "ExecutorLostFailure", "SlowDownException", "TooManyRequestsException",
 )  # fmt: skip
 _TRANSIENT_TEXT = re.compile(
-    r"ExecutorLostFailure|Executor heartbeat timed out|SlowDown|Too Many Requests|503 Service|429 "
+    r"ExecutorLostFailure|Executor heartbeat timed out|SlowDown|Too Many Requests|503 Service Unavailable"
 )
 _NOISE = re.compile(r"\s*(SQLSTATE: \w+|== (SQL|DataFrame).*|JVM stacktrace:.*)", re.DOTALL)
 _RAISED = {"DIVIDE_BY_ZERO", "CAST_INVALID_INPUT", "CAST_OVERFLOW", "ARITHMETIC_OVERFLOW", "INVALID_ARRAY_INDEX",

@@ -47,8 +47,10 @@ class _Table:
         return {**BRONZE, **(self.known or {})}
 
     def say(self, code: str, message: str, fix: str, *keys: str | int, of_key: bool = False) -> None:
-        where = self.project.key_position if of_key else self.project.position
-        self.problems.append(Problem(where(self.name, *keys), code, message, fix))
+        where = (self.project.key_position if of_key else self.project.position)(self.name, *keys)
+        # a rule tells a column once by itself and once within its expression, with other words to suggest
+        if not any((p.position, p.code, p.message) == (where, code, message) for p in self.problems):
+            self.problems.append(Problem(where, code, message, fix))
 
     def needs(self, column: str, keys: Keys, extra: Iterable[str] = (), of_key: bool = False) -> None:
         """The column must be known, if any are."""
@@ -56,9 +58,10 @@ class _Table:
             return
         names = [*self.there(), *extra]
         if column.casefold() not in {n.casefold() for n in names} and not column.startswith("__"):
-            self.say(
-                "unknown-column", f"there is no column {column!r} here", suggestion(column, names), *keys, of_key=of_key
-            )
+            # Bronze's own columns are always there and seldom what was meant
+            those = [n for n in self.known if not n.startswith("_")]
+            fix = suggestion(column, names) or (f"there are {_few(those)}" if those else "")
+            self.say("unknown-column", f"there is no column {column!r} here", fix, *keys, of_key=of_key)
 
     def expression(self, text: str, keys: Keys, extra: Iterable[str] = ()) -> None:
         """The text's columns and variables must be known."""
@@ -78,6 +81,12 @@ class _Table:
                 "use `hash`, or compute it upstream",
                 *keys,
             )
+
+
+def _few(names: Sequence[str], most: int = 12) -> str:
+    """The names, or the first of them and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def column_problems(project: Project, steps: Sequence[Step]) -> list[Problem]:
@@ -180,6 +189,8 @@ def _aggregate(table: _Table) -> None:
                 table.expression(text, ("aggregate", part, name))
             else:
                 table.expression(text, ("aggregate", part))
+    if options.window is not None:
+        table.expression(options.window.column, ("aggregate", "window", "column"))
     if options.where is not None:
         table.expression(options.where, ("aggregate", "where"))
     if options.having is not None:

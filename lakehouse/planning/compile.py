@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from lakehouse.errors import Problem, SpecError, suggestion
@@ -65,14 +65,14 @@ def _step(project: Project, name: TableName, table: Table, problems: list[Proble
     for index, read in enumerate(reads):
         key = ("sql",) if table.sql is not None else ("from", index)
         problems += _reference_problems(project, name, read, way, key)
-    depends = [TableName.parse(d) for d in table.depends_on or ()]
-    for index, dependency in enumerate(depends):
-        if dependency not in project.tables and dependency not in project.tasks:
+    known = {str(n): n for n in (*project.tables, *project.tasks)}
+    for index, dependency in enumerate(table.depends_on or ()):
+        if dependency not in known:
             problems.append(_unknown(project, dependency, name, ("depends_on", index)))
     if len(problems) > before:
         return None
     definition, used = definition_of(table, project.variables_of(name))
-    after = frozenset(r.table for r in reads) | frozenset(depends)
+    after = frozenset(r.table for r in reads) | frozenset(known[d] for d in table.depends_on or ())
     unique = tuple(dict.fromkeys(reads))
     return Step(name, table, way, unique, after & set(project.tables), definition, used)
 
@@ -97,20 +97,38 @@ def _later(project: Project, name: TableName, *keys: str | int, message: str) ->
     return Problem(project.position(name, *keys), "not-available-yet", f"{message} is not available yet")
 
 
-def _unknown(project: Project, wanted: TableName, name: TableName, key: tuple[str | int, ...]) -> Problem:
-    near = suggestion(str(wanted), [str(t) for t in project.tables])
+def _unknown(project: Project, wanted: TableName | str, name: TableName, key: tuple[str | int, ...]) -> Problem:
+    near = suggestion(str(wanted), [str(t) for t in project.tables]) or "write `layer.table`, of a table in these files"
     return Problem(project.position(name, *key), "unknown-table", f"there is no table {wanted}", near)
 
 
 def _cycles(project: Project, steps: list[Step]) -> Iterator[Problem]:
-    graph: Mapping[TableName, frozenset[TableName]] = {s.name: s.after for s in steps}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        names: list[TableName] = error.args[1]
-        way_round = " -> ".join(str(n) for n in names)
-        where = project.position(min(names), "from" if project.tables[min(names)].from_ else "sql")
-        yield Problem(where, "cycle", f"these tables wait for each other: {way_round}", "take one of the reads away")
+    """Every cycle, one after the other, each told where its first table waits."""
+    graph = {s.name: sorted(s.after) for s in sorted(steps, key=lambda s: s.name)}
+    while True:
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            names: list[TableName] = error.args[1]
+        else:
+            return
+        # each of the names waits for the one before it; the first one is told last too
+        first = names.index(min(names))
+        ring = [*names[first:-1], *names[:first]]
+        way_round = " -> ".join(str(n) for n in [*ring, ring[0]])
+        where = project.position(ring[0], *_place_of(project.tables[ring[0]], ring[-1]))
+        yield Problem(where, "cycle", f"these tables wait for each other: {way_round}", "take one of these steps away")
+        graph = {name: after for name, after in graph.items() if name not in ring}
+
+
+def _place_of(table: Table, dependency: TableName) -> tuple[str | int, ...]:
+    """Where the table says that it waits for another."""
+    for index, item in enumerate(table.from_ or ()):
+        if item.table == dependency:
+            return "from", index
+    if str(dependency) in (table.depends_on or ()):
+        return "depends_on", (table.depends_on or ()).index(str(dependency))
+    return ("sql",)
 
 
 def _chosen(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from lakehouse.errors import OffsetError
 from lakehouse.lake.log import Log
 from lakehouse.names import TableName
+from lakehouse.planning.batches import counted, cut, limits
 from lakehouse.planning.definition import alterations
 from lakehouse.planning.references import moving_parts
 from lakehouse.planning.steps import Read, Step
@@ -186,10 +187,10 @@ def _files(step: Step, state: State, base: int, where: Place) -> Work | Idle:
             where, base, (batch,), f"batch {batch.number} was planned and not committed: the same files again"
         )
     new = standing.new_files(state.files, retry_failed=state.retry_failed)
-    known = f"{len(state.files):,} files"
+    known = counted(len(state.files), "file")
     if not new:
         return Idle(where, f"no new files among {known}" if state.files else "no files")
-    batches = tuple(Batch(standing.next_batch + i, files) for i, files in enumerate(cut(new, *_limits(step))))
+    batches = tuple(Batch(standing.next_batch + i, files) for i, files in enumerate(cut(new, *limits(step.spec))))
     return _file_work(where, base, batches, f"{len(new):,} new of {known}")
 
 
@@ -198,34 +199,13 @@ def _file_work(where: Place, base: int, batches: tuple[Batch, ...], reason: str)
     return Work(where, number, base, reason, batches=batches, offsets={"files": {"batch": number}})
 
 
-def _limits(step: Step) -> tuple[int, int | None]:
-    loader = step.spec.auto_loader
-    if loader is None:
-        return 1_000_000 if step.spec.copy_into else 1000, None
-    return loader.max_files_per_trigger or 1000, loader.max_bytes_per_trigger
-
-
-def cut(files: Sequence[SourceFile], max_files: int, max_bytes: int | None) -> list[tuple[SourceFile, ...]]:
-    """Files, in order, in batches of at most so many files and bytes, at least one file each (S2)."""
-    batches: list[list[SourceFile]] = []
-    size = 0
-    for file in files:
-        full = batches and (len(batches[-1]) >= max_files or (max_bytes is not None and size + file.size > max_bytes))
-        if not batches or full:
-            batches.append([])
-            size = 0
-        batches[-1].append(file)
-        size += file.size
-    return [tuple(b) for b in batches]
-
-
 # --- Silver and Gold: tables --------------------------------------------------------------------------------------
 
 
 def _tables(step: Step, state: State, base: int, where: Place) -> Work | Idle:
     missing = [str(name) for name, input_log in state.inputs.items() if input_log is None]
     if missing:
-        return Idle(where, f"waits for {', '.join(missing)}, which does not exist yet")
+        return Idle(where, f"waits for {', '.join(missing)}, which {'do' if missing[1:] else 'does'} not exist yet")
     ranges, moved = [], []
     for read in step.reads:
         log = _log(state, read.table)

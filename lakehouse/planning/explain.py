@@ -10,6 +10,7 @@ from lakehouse.control.store import Control
 from lakehouse.errors import StepError
 from lakehouse.lake.log import Log
 from lakehouse.names import TableName
+from lakehouse.planning.batches import counted
 from lakehouse.planning.decide import Alter, Create, Idle, Settle, Work, decide
 from lakehouse.planning.steps import Plan, Step
 from lakehouse.spec.environment import Environment
@@ -28,6 +29,8 @@ class Explained:
     writes: str = ""
     condition: str = ""
     """What must happen first for the step to have more to do than it says."""
+    fix: str = ""
+    """What to do about a refusal."""
     details: dict[str, Any] = field(default_factory=dict)
 
 
@@ -53,6 +56,8 @@ class Explanation:
             found += [f"    reads  {text}" for text in item.reads]
             if item.writes:
                 found.append(f"    writes {item.writes}")
+            if item.fix:
+                found.append(f"    fix: {item.fix}")
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,6 +72,7 @@ class Explanation:
                     "after": sorted(str(n) for n in e.step.after),
                     "reads": list(e.reads),
                     "writes": e.writes or None,
+                    "fix": e.fix or None,
                     **e.details,
                 }
                 for e in self.steps
@@ -85,7 +91,7 @@ def explain(plan: Plan) -> Explanation:
         waits = frozenset(n for n in step.after if n in busy)
         condition = f"if {' or '.join(str(n) for n in sorted(waits))} brings rows" if waits else ""
         item = _explained(step, environment, control, {r.table: logs[r.table] for r in step.reads}, condition)
-        if item.action not in ("idle", "refuses") or waits:
+        if waits:
             busy.add(step.name)
         found.append(item)
     return Explanation(plan, found)
@@ -99,7 +105,7 @@ def _explained(
         state = observe(environment, control, step.name, step.spec, files=files, inputs=inputs)
         decision = decide(step, state)
     except StepError as error:
-        return Explained(step, "refuses", error.message, condition=condition)
+        return Explained(step, "refuses", error.message, fix=error.fix, condition=condition)
     if isinstance(decision, Settle):
         return Explained(step, "settle", decision.reason, condition=condition)
     if isinstance(decision, Alter):
@@ -115,7 +121,7 @@ def _told(step: Step, action: str, work: Work | Idle, condition: str, before: st
     if isinstance(work, Idle):
         return Explained(step, action, before + work.reason, writes=step.way, condition=condition)
     reads = tuple(r.describe() for r in work.inputs) + tuple(
-        f"batch {b.number}: {len(b.files):,} files, {b.size:,} bytes" for b in work.batches
+        f"batch {b.number}: {counted(len(b.files), 'file')}, {counted(b.size, 'byte')}" for b in work.batches
     )
     details = {
         "refresh": work.refresh,
@@ -125,4 +131,4 @@ def _told(step: Step, action: str, work: Work | Idle, condition: str, before: st
             for r in work.inputs
         ],
     }
-    return Explained(step, action, before + work.reason, reads, step.way, condition, details)
+    return Explained(step, action, before + work.reason, reads, step.way, condition, details=details)

@@ -38,17 +38,24 @@ def parse_query(sql: str) -> exp.Query:
     try:
         statements = [s for s in sqlglot.parse(sql, dialect="spark") if s is not None]
     except (ParseError, TokenError) as error:
-        first = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
-        what = first.get("description") or str(error).splitlines()[0]
-        near = first.get("highlight")
-        message = f"{what} near {near!r}" if near else str(what)
-        raise SqlError(message, first.get("line") or 1, first.get("col") or 1) from error
+        raise _located(error) from error
     if len(statements) != 1:
         raise SqlError("exactly one SELECT is expected")
     query = statements[0]
     if not isinstance(query, exp.Query):
         raise SqlError(f"a SELECT is expected, not {query.key.upper()}")
     return query
+
+
+def _located(error: ParseError | TokenError) -> SqlError:
+    first = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
+    if not first:
+        return SqlError("a quote or bracket stays open")
+    near = str(first.get("highlight") or "")
+    what = str(first.get("description") or "")
+    expected = f", {what[0].lower()}{what[1:]}" if what.startswith("Expect") else ""
+    # sqlglot tells where the word ends
+    return SqlError(f"unexpected {near!r}{expected}", first["line"] or 1, max(1, (first["col"] or 1) - len(near) + 1))
 
 
 def references(sql: str) -> tuple[Reference, ...]:
@@ -79,13 +86,15 @@ def _reference(table: exp.Table) -> Reference | None:
 
 def replaced(sql: str, view_of: Callable[[TableName], str]) -> str:
     """The text with each table's name replaced by its view, and `layer.table.column` by `table.column`."""
+    found = references(sql)
     edits = [
-        (r.start, r.end, quoted(view_of(r.name)) + ("" if r.named else f" AS {quoted(r.name.table)}"))
-        for r in references(sql)
+        (r.start, r.end, quoted(view_of(r.name)) + ("" if r.named else f" AS {quoted(r.name.table)}")) for r in found
     ]
+    names = {str(r.name).casefold() for r in found}
     for column in parse_query(sql).find_all(exp.Column):
         parts = column.parts
-        if len(parts) == 3 and all("start" in p.meta for p in parts):
+        # `alias.struct.field` has three parts too, and stays
+        if len(parts) > 2 and ".".join(p.name for p in parts[:2]).casefold() in names:
             edits.append((parts[0].meta["start"], parts[1].meta["start"], ""))
     for start, end, text in sorted(edits, reverse=True):
         sql = sql[:start] + text + sql[end:]
@@ -103,18 +112,24 @@ def is_grouped_scan(sql: str) -> bool:
     )
 
 
+_MOVING = frozenset(
+    "now current_date curdate current_timestamp current_time localtimestamp current_timezone current_user user "
+    "session_user rand randn random randstr uniform uuid shuffle monotonically_increasing_id spark_partition_id "
+    "input_file_name".split()
+)
+
+
 def moving_parts(sql: str) -> list[str]:
-    """Calls whose value changes although no input does (S85), as `current_date` and `rand`."""
-    moving = (
-        exp.CurrentDate,
-        exp.CurrentTimestamp,
-        exp.CurrentTime,
-        exp.CurrentUser,
-        exp.Rand,
-        exp.Uuid,
-    )
-    names = {"now", "current_timezone", "monotonically_increasing_id", "localtimestamp", "input_file_name", "shuffle"}
-    query = parse_query(sql)
-    found = [node.sql(dialect="spark") for node in query.find_all(*moving)]
-    found += [n.name for n in query.find_all(exp.Anonymous) if n.name.casefold() in names]
+    """Calls whose value changes although no input does (S85), as `CURRENT_DATE` and `RAND()`, in no order."""
+    found = []
+    for node in parse_query(sql).walk():
+        if isinstance(node, exp.Anonymous):
+            names = [str(node.this)]
+        elif isinstance(node, exp.Func):
+            names = [*type(node).sql_names(), node.key]
+        else:
+            # Spark takes a few of them without brackets
+            names = [node.name] if isinstance(node, exp.Column) and node.name.casefold() == "localtimestamp" else []
+        if _MOVING & {name.casefold() for name in names}:
+            found.append(node.sql(dialect="spark"))
     return found

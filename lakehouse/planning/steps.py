@@ -96,18 +96,23 @@ _PLACEHOLDER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 def definition_of(table: Table, variables: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Hash of what decides the content of a table (S88), and the variables that its expressions use."""
     body = table.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=set(RUN_KEYS))
-    _without_comments(body.get("schema"))
-    text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str)
+    if table.source is not None:
+        body["source"]["format"] = table.source.format  # which is a default in its own leaf
+    _without_comments(body.get("schema"), "comment", "tags")
+    _without_comments(body.get("expectations"), "description")
+    # rules count in their order: within `derive` each expression sees those above it
+    rules = json.dumps(body.pop("cleanse", None), ensure_ascii=False, default=str)
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str) + rules
     used = {name: variables[name] for name in sorted(set(_PLACEHOLDER.findall(text))) if name in variables}
     whole = text + json.dumps(used, sort_keys=True, default=str)
     return hashlib.sha256(whole.encode()).hexdigest()[:16], used
 
 
-def _without_comments(schema: object) -> None:
-    for column in schema.values() if isinstance(schema, dict) else ():
-        if isinstance(column, dict):
-            for key in ("comment", "tags"):
-                column.pop(key, None)
+def _without_comments(items: object, *keys: str) -> None:
+    for item in items.values() if isinstance(items, dict) else ():
+        if isinstance(item, dict):
+            for key in keys:
+                item.pop(key, None)
 
 
 def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
@@ -115,5 +120,8 @@ def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
     from graphlib import TopologicalSorter
 
     by_name = {s.name: s for s in steps}
-    graph = {s.name: [n for n in s.after if n in by_name] for s in by_name.values()}
-    return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
+    # every name first: among equals the sorter keeps the order in which it met them, and a set has none
+    sorter = TopologicalSorter(dict.fromkeys(by_name, ()))
+    for step in by_name.values():
+        sorter.add(step.name, *(step.after & by_name.keys()))
+    return tuple(by_name[name] for name in sorter.static_order())

@@ -26,7 +26,9 @@ def show(console: Console, explanation: Explanation) -> None:
             console.print(Text(f"\n{layer}", style="bold"))
         _step(console, item)
     busy = sum(item.action not in ("idle", "refuses") for item in explanation.steps)
-    console.print(f"\n{busy} of {len(explanation.steps)} steps have something to do; nothing was run")
+    then = sum(item.action == "idle" and bool(item.condition) for item in explanation.steps)
+    more = f", {then} more if those bring rows" if then else ""
+    console.print(f"\n{busy} of {len(explanation.steps)} steps have something to do{more}; nothing was run")
 
 
 def _step(console: Console, item: Explained) -> None:
@@ -40,3 +42,5 @@ def _step(console: Console, item: Explained) -> None:
         console.print(Text(f"          reads  {text}", style="dim"))
     if item.writes:
         console.print(Text(f"          writes {item.writes}", style="dim"))
+    if item.fix:
+        console.print(Text(f"          fix: {item.fix}"))

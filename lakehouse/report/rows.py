@@ -30,13 +30,15 @@ def show_rows(console: Console, rows: Sequence[Mapping[str, Any]], title: str) -
 
 
 def cell(value: object) -> Text:
-    """A value as text: NULL in grey, times to the second, lists and maps as JSON."""
+    """A value as text: NULL in grey, six digits or cents, times to the second, lists and maps as JSON."""
     if value is None:
         return Text("NULL", style="dim")
     if isinstance(value, bool):
         return Text(str(value).lower())
     if isinstance(value, float):
-        return Text(f"{value:.6g}")
+        # an amount of money keeps its cents; beyond that nobody reads digits
+        large = 1e5 <= abs(value) < 1e15
+        return Text(f"{value:.2f}".rstrip("0").rstrip(".") if large else f"{value:.6g}")
     if isinstance(value, datetime):
         return Text(value.strftime("%Y-%m-%d %H:%M:%S"))
     if isinstance(value, list | dict):

@@ -25,6 +25,8 @@ def show(console: Console, result: RunResult, command: str = "lakehouse run") ->
             console.print(Text(f"\n{step.name} failed: {_message(step.error)}", style="red"))
             if isinstance(step.error, LakehouseError) and step.error.fix:
                 console.print(Text(f"  fix: {step.error.fix}"))
+    if result.interrupted:
+        console.print(Text(f"\n{result.interrupted}", style="red"))
     states = [s.status for s in result.steps.values()]
     words = ", ".join(f"{states.count(s)} {s.value}" for s in Status if s in states)
     line = Text("\n")
@@ -79,6 +81,7 @@ def to_dict(result: RunResult) -> dict[str, Any]:
         "environment": result.environment,
         "lake": result.lake,
         "seconds": round(result.seconds, 3),
+        "interrupted": result.interrupted or None,
         "used_spark": result.used_spark,
         "steps": [
             {
@@ -99,6 +102,7 @@ def to_dict(result: RunResult) -> dict[str, Any]:
                 "expectations": [asdict(e) for e in s.expectations],
                 "maintenance": [{"operation": m.operation, "due": m.due, "reason": m.reason} for m in s.maintenance],
                 "error": _message(s.error) if s.error else None,
+                "fix": s.error.fix or None if isinstance(s.error, LakehouseError) else None,
             }
             for s in result.steps.values()
         ],

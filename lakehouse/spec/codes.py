@@ -1,4 +1,9 @@
-"""The codes of problems and what each means; the golden files of the tests show each of them."""
+"""The codes of everything that the library refuses, and what each means; docs/problems.md has a section for each.
+
+`PROBLEMS` are mistakes in files and arguments, each with a place: found by reading (`CODES`, shown in the golden files
+of the tests) or by compiling and on the command line (`PLANNING`). `ERRORS` come from a run; their codes have a dot or
+are one word, and an error that Spark or Delta raised has their own error class instead.
+"""
 
 from __future__ import annotations
 
@@ -47,4 +52,63 @@ CODES: dict[str, str] = {
     "yaml-syntax": "The file is not YAML.",
     "yaml-tag": "A tag such as `!!str` or `!python`.",
 }
-"""Code -> meaning, for what reading the files finds; planning has codes of its own."""
+"""Code -> meaning, for what reading the files finds."""
+
+PLANNING: dict[str, str] = {
+    "cycle": "Tables that wait for each other.",
+    "not-incremental": "A rule needs all rows at once, and the step sees only what is new.",
+    "not-repeatable": "An expression gives another value at each retry.",
+    "selector": "A selector that matches nothing, or is none.",
+    "two-layouts": "Two ways to lay out the rows of one table.",
+    "unknown-table": "A table that no file of the project makes.",
+    "variable": "An argument of `--var` that is not `name=value`.",
+    "zorder-partition": "ZORDER by a partition column, within which all rows have the same value.",
+}
+"""Code -> meaning, for what needs more than one table, and for arguments of the command line."""
+
+PROBLEMS: dict[str, str] = {**CODES, **PLANNING}
+"""Code -> meaning, for everything that has a place in a file or among the arguments."""
+
+ERRORS: dict[str, str] = {
+    "archive": "The archive of Java classes, which halves the start of Spark, could not be written.",
+    "cleanse.<rule>": "A cleansing rule does not fit the columns that it meets.",
+    "control.busy": "Other processes wrote to a control table again and again; tried again.",
+    "control.newer": "The control plane was written by a newer version of the library.",
+    "control.unreadable": "A control table cannot be opened.",
+    "control.unwritable": "A control table cannot be made or written.",
+    "expectation": "An expectation cannot be judged on the columns that there are.",
+    "expectation.failed": "Rows break a rule whose action is `fail`, or too many break one with `mostly`.",
+    "jars": "Delta's jars are neither in the cache nor to be fetched.",
+    "java": "There is no Java that Spark can use, or it did not start.",
+    "ledger.empty": "A Bronze table has loaded batches, and the ledger has no row about it.",
+    "lock.taken": "Another run may write one of the tables; exit code 4.",
+    "lock.unavailable": "The lake is not on a local disk, and locks elsewhere are not available yet.",
+    "log.missing": "There is no Delta table where one was expected.",
+    "log.unreadable": "The Delta log of a table cannot be opened.",
+    "merge.sequence_by": "`sequence_by` is text, which does not sort as numbers and times do.",
+    "offset.expired": "The history that says where the table stands has expired, and no run looked in time.",
+    "offset.future": "An input has fewer versions than were read of it before.",
+    "offset.replaced": "Somebody else replaced the whole table.",
+    "offset.restored": "The table was restored while a step was writing it.",
+    "offset.unclear": "The history holds a RESTORE, or another commit, that does not say what it did.",
+    "plan.conflict": "Another process planned a batch of the same table first; decided again.",
+    "pyspark": "pyspark is not installed.",
+    "quarantine": "Rows were to be set aside although no rule sets rows aside; a defect of the library.",
+    "schema.missing": "`schema` names a column that the input does not have.",
+    "schema.type": "A column is of a type from which there is no way to the declared one.",
+    "session": "The SparkSession that was handed over cannot be used.",
+    "signature.newer": "A commit of the table was signed by a newer version of the library.",
+    "source.file": "A file cannot be loaded, and `on_bad_file` is `fail`.",
+    "source.glob": "The path is a glob that is not well formed.",
+    "source.new_columns": "Files have a column that the table does not, and the mode is to fail then.",
+    "source.options": "A reader option has a value that the reader does not know.",
+    "source.path": "The source's path, or a file that `copy_into` names, does not exist or cannot be listed.",
+    "source.record": "A record does not parse, and `on_bad_record` is `fail`.",
+    "spec": "The files or arguments are wrong: a list of problems; exit code 2.",
+    "table.merge": "`keys`, `sequence_by` or `stored_as_scd_type` of a table with rows were changed.",
+    "table.missing": "The table has not been made yet.",
+    "table.nullable": "A column that may hold NULL where it is stored is declared `nullable: false`.",
+    "table.partitioned_by": "`partitioned_by` of a table with rows was changed.",
+    "table.type": "A stored column is declared with another type.",
+}
+"""Code -> meaning, for what ends a step or a run: `LakehouseError.code`, the column `code` of the table `errors`."""

@@ -11,6 +11,10 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
+from pyspark import SparkConf, SparkContext
+from pyspark.java_gateway import launch_gateway
+from pyspark.sql import SparkSession
+
 import lakehouse
 from lakehouse.engine import points, session
 from lakehouse.names import TableName
@@ -28,7 +32,8 @@ def main() -> None:
     parser.add_argument("--meanwhile", default="")
     given = parser.parse_args()
     found = project.load(given.root, given.lake)
-    spark = session.build(master="local[2]", conf=session.SMALL)
+    shared = "PYSPARK_GATEWAY_PORT" in os.environ
+    spark = connected() if shared else session.build(master="local[2]", conf=session.SMALL)
     acts = dict(meanwhile.ACTS[given.meanwhile]) if given.meanwhile else {}
 
     def listen(where: str, table: TableName) -> None:
@@ -43,6 +48,17 @@ def main() -> None:
         if given.off:
             stack.enter_context(guards.off(given.off))
         lakehouse.run(found, spark=spark)
+
+
+def connected() -> SparkSession:
+    """A session in the JVM of another process, which is there before this one and stays when it is killed."""
+    gateway = launch_gateway()
+    SparkContext._ensure_initialized(gateway=gateway)
+    spark = gateway.jvm.org.apache.spark
+    java = spark.api.java.JavaSparkContext.fromSparkContext(spark.SparkContext.getOrCreate())
+    conf = SparkConf(_jvm=gateway.jvm, _jconf=java.getConf())
+    context = SparkContext(conf=conf, gateway=gateway, jsc=java)
+    return SparkSession(context, spark.sql.classic.SparkSession.builder().getOrCreate())
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from lakehouse.names import TableName
 from lakehouse.state.place import Commits
 from tests.crash import project
 
-VOLATILE = {"_ingested_at", "_attempt", "_run_id", "_quarantined_at"}
+VOLATILE = {"_ingested_at", "_attempt", "_run_id", "_quarantined_at", "_quarantine_id"}
+"""Times and ids of a run; the address of a quarantined row is a hash over its `_ingested_at` too."""
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -30,12 +31,23 @@ def run(root: Path, lake: Path, spark: SparkSession, **options: Any) -> lakehous
     return lakehouse.run(project.load(root, lake), spark=spark, **options)
 
 
-def killed(root: Path, lake: Path, where: str, table: str, *, off: str = "", meanwhile: str = "") -> int:
-    """Run the project in a process of its own until it is killed; its exit code, -9 when that was by signal 9."""
+def killed(
+    root: Path, lake: Path, where: str, table: str, java: SparkSession | None, *, off: str = "", meanwhile: str = ""
+) -> int:
+    """Run the project in a process of its own until it is killed; its exit code, -9 when that was by signal 9.
+
+    With `java` the process works with the JVM of that session, which outlives it; else with one that dies with it.
+    """
     command = [sys.executable, "-m", "tests.crash.child", str(root), str(lake), where, table]
     command += ["--off", off] if off else []
     command += ["--meanwhile", meanwhile] if meanwhile else []
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=240, check=False)
+    environment = dict(os.environ)
+    if java is not None:
+        gateway = java.sparkContext._gateway.gateway_parameters
+        environment |= {"PYSPARK_GATEWAY_PORT": str(gateway.port), "PYSPARK_GATEWAY_SECRET": gateway.auth_token}
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
     if done.returncode != -9:
         sys.stderr.write(done.stdout + done.stderr)
     return done.returncode

@@ -1,0 +1,118 @@
+"""What a step costs: Spark jobs and commits, counted. A number that grows is a defect, unless its reason is here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engine.lake import Lake
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+TABLES = {
+    "silver": {
+        "plain": "from: bronze.a\ncleanse: [{trim: t}]",
+        "rules": "from: bronze.a\nschema: {id: {type: int, nullable: false}, n: int, t: string}\n"
+        "expectations: {positive: {expect: n > 0, on_violation: quarantine}}",
+        "scd1": "from: bronze.a\nschema: {id: int, n: int}\nmerge: {keys: id, sequence_by: _source_modified}",
+        "scd2": "from: bronze.a\nschema: {id: int, n: int}\n"
+        "merge: {keys: id, sequence_by: _source_modified, stored_as_scd_type: 2}",
+    },
+    "gold": {
+        "groups": "from: silver.scd1\naggregate: {by: n, measures: {rows: count(*)}}",
+        "query": "sql: SELECT count(*) AS rows FROM silver.scd1",
+    },
+}
+
+
+class Counted:
+    """Jobs and commits of every step in a first run, one with new rows that are clean, and one with a bad row."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        lake.max_parallel = 1  # else it would depend on chance which step loads a snapshot that two of them read
+        lake.bronze()
+        lake.tables(**TABLES)
+        self.runs: dict[str, dict[str, tuple[int, int]]] = {}
+        self.count("first", "1,10,x", "2,20,y", "3,30,z")
+        self.count("clean", "3,31,z", "4,40,w")
+        self.count("bad row", "4,41,w", "5,-5,v")
+
+    def count(self, name: str, *rows: str) -> None:
+        self.lake.file(f"{len(self.runs)}.csv", *rows)
+        before = self.lake.versions()
+        done = self.lake.run()
+        tracker = self.lake.spark.sparkContext.statusTracker()
+        after = self.lake.versions()
+        self.runs[name] = {
+            str(step): (
+                len(tracker.getJobIdsForGroup(f"{done.id}/{step}")),
+                sum(after[t] - before.get(t, -1) for t in after if t in (str(step), f"{step}_quarantine")),
+            )
+            for step in done.steps
+        }
+        self.reported = {str(n): s.commits for n, s in done.steps.items()}
+
+
+@pytest.fixture(scope="module")
+def counted(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Counted:
+    root: Path = tmp_path_factory.mktemp("counts")
+    return Counted(Lake(root, spark))
+
+
+COST = {
+    # step: jobs and commits of the first run, with clean rows, with a bad row
+    "bronze.a": ((4, 2), (4, 1), (3, 1)),
+    "silver.plain": ((4, 2), (3, 1), (3, 1)),
+    "silver.rules": ((6, 2), (5, 1), (9, 3)),
+    "silver.scd1": ((11, 2), (19, 2), (16, 1)),
+    "silver.scd2": ((15, 2), (21, 1), (18, 1)),
+    "gold.groups": ((7, 2), (6, 1), (7, 1)),
+    "gold.query": ((5, 2), (4, 1), (4, 1)),
+}
+"""Jobs, and where they come from:
+
+- every first run: a job without tasks for the CREATE, and a commit; every run: one for the snapshot of the table's log
+  (Delta's), one for the statistics of the files that are read (Delta's), one that writes
+- bronze: one aggregate counts rows, bad and rescued records, and values of new columns
+- rules: one aggregate counts them (job 0), and its look at the files' statistics; that is two more than `plain`
+- a bad row: four for the quarantine, as any append that makes a table costs, and two commits: CREATE and append
+- merge: job 0 and its statistics, then Delta's MERGE, which materialises its source, looks for matches, and with
+  updates rewrites rows and writes deletion vectors; SCD 2 looks at the stored versions of the keys before that
+- silver.scd1 with clean rows: a third of its rows is deleted, so OPTIMIZE is due: three more jobs and a commit
+- aggregate, query: the input, a shuffle, and the rows that are replaced, which Delta looks for by condition
+"""
+RUNS = ("first", "clean", "bad row")
+
+
+@pytest.mark.parametrize("step", COST)
+def test_a_step_costs_its_jobs_and_commits_and_no_more(counted: Counted, step: str) -> None:
+    assert tuple(counted.runs[run][step] for run in RUNS) == COST[step]
+
+
+def test_the_commits_that_a_step_tells_are_those_of_its_logs(counted: Counted) -> None:
+    """But for the CREATE of a companion, which is no commit of rows."""
+    of_logs = {step: commits for step, (_, commits) in counted.runs["bad row"].items()}
+    assert counted.reported == {**of_logs, "silver.rules": of_logs["silver.rules"] - 1}
+
+
+def test_nothing_new_costs_nothing(counted: Counted) -> None:
+    before = counted.lake.versions()
+    done = counted.lake.run()
+    tracker = counted.lake.spark.sparkContext.statusTracker()
+    assert not done.used_spark
+    assert [step for step in COST if tracker.getJobIdsForGroup(f"{done.id}/{step}")] == []
+    assert counted.lake.versions() == before
+
+
+def test_the_table_for_the_documentation(counted: Counted, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ["| step | " + " | ".join(f"{run}: jobs, commits" for run in RUNS) + " |", "| --- | --- | --- | --- |"]
+    for step in COST:
+        cells = (f"{jobs}, {commits}" for jobs, commits in (counted.runs[run][step] for run in RUNS))
+        lines.append(f"| {step} | {' | '.join(cells)} |")
+    with capsys.disabled():
+        print("\n" + "\n".join(lines))

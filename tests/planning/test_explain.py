@@ -1,0 +1,123 @@
+"""What `plan` says: golden files for whole pipelines, and each kind of answer on a lake that is already there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from lakehouse.control import commits
+from lakehouse.planning.compile import compile as compile_
+from lakehouse.planning.explain import explain
+from lakehouse.sources.base import SourceFile
+from tests.planning.golden import FOLDER, ROOT, printed, rewrite, source_of, written
+from tests.planning.projects import Lake, project
+from tests.planning.test_decide import NOON, TEXT, bronze, gold, ledger, load, offset, silver
+
+CASES = sorted(FOLDER.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_golden_plans(case: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    found = printed(case, tmp_path)
+    if request.config.getoption("--golden", default=False):
+        rewrite(case, found)
+    else:
+        assert found.rstrip() == written(case)[1].rstrip()
+
+
+def test_every_pipeline_of_the_repository_has_a_golden_plan() -> None:
+    assert {source_of(case) for case in CASES} - {None} == set((ROOT / "pipelines").glob("*.yaml"))
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    (tmp_path / "landing").mkdir()
+    return Lake(project(tmp_path, TEXT))
+
+
+def lines(lake: Lake, *selected: str) -> list[str]:
+    return explain(compile_(lake.project, selected)).lines()
+
+
+def test_when_nothing_is_new_every_step_says_why(lake: Lake) -> None:
+    gold(lake)
+    lake.create("gold.q", {"x": "string"})
+    lake.write("gold.q", 1, {"silver.s": offset(lake, "silver.s")})
+    assert lines(lake) == [
+        "bronze.a  idle: no new files among 1 file",
+        "silver.s  idle: no new rows in bronze.a",
+        "gold.g  idle: no input changed",
+        "gold.q  idle: no input changed",
+    ]
+
+
+def test_what_waits_for_a_busy_step_says_so(lake: Lake) -> None:
+    gold(lake)
+    (Path(lake.environment.root) / "landing" / "2.csv").write_text("x\n1\n")
+    found = lines(lake, "+gold.g")
+    assert found[:2] == ["bronze.a  run: 1 new of 2 files", "    reads  batch 2: 1 file, 4 bytes"]
+    assert "silver.s  idle: if bronze.a brings rows: no new rows in bronze.a" in found
+    assert "gold.g  idle: if silver.s brings rows: no input changed" in found
+    assert lines(lake, "silver.s") == ["silver.s  idle: no new rows in bronze.a"], "bronze.a is not part of the run"
+
+
+def test_what_is_open_comes_first(lake: Lake) -> None:
+    bronze(lake)
+    file = SourceFile(f"{lake.environment.root}/landing/1.csv", 4, NOON)
+    load(lake, 1, [file], noted=False)
+    assert lines(lake, "bronze.a") == ["bronze.a  settle: the result of batch 1 is noted"]
+
+
+def test_a_refusal_comes_with_its_fix_and_others_go_on(lake: Lake) -> None:
+    bronze(lake, ["1.csv"])
+    silver(lake)
+    DeltaTable(lake.path("bronze.a")).delete()
+    found = explain(compile_(lake.project))
+    assert found["silver.s"].action == "refuses"
+    assert "version 2 of bronze.a (DELETE) changed rows" in found["silver.s"].reason
+    assert found["silver.s"].fix.startswith("RESTORE bronze.a to the version before")
+    assert f"    fix: {found['silver.s'].fix}" in found.lines()
+    assert found["gold.g"].action == "create"
+
+
+def test_a_source_that_is_not_there_refuses_its_step_alone(tmp_path: Path) -> None:
+    lake = Lake(project(tmp_path, TEXT))
+    found = explain(lake.plan)
+    assert [e.action for e in found.steps] == ["refuses", "idle", "idle", "idle"]
+    assert found["bronze.a"].reason == f"the source's path {tmp_path}/landing does not exist"
+    assert found["bronze.a"].fix
+
+
+def test_an_alteration_is_named(tmp_path: Path, lake: Lake) -> None:
+    bronze(lake, ["1.csv"])
+    silver(lake)
+    changed = project(tmp_path, TEXT.replace("{from: bronze.a,", "{from: bronze.a, comment: new,"))
+    assert explain(compile_(changed))["silver.s"].reason == "set comment"
+    assert explain(compile_(changed))["silver.s"].action == "alter"
+
+
+def test_planning_writes_nothing(lake: Lake) -> None:
+    gold(lake)
+    (Path(lake.environment.root) / "landing" / "2.csv").write_text("x\n1\n")
+    commits.plan(lake.control, lake.signature("silver.s", 1, {}, attempt="dead"), table="silver.s")
+    ledger(lake, "bronze.a").plan(2, "a2", [SourceFile("/2.csv", 4, NOON)])
+    before = sorted((str(p), p.stat().st_mtime_ns) for p in Path(lake.environment.root).rglob("*"))
+    assert len(lines(lake)) >= 4
+    assert sorted((str(p), p.stat().st_mtime_ns) for p in Path(lake.environment.root).rglob("*")) == before
+
+
+def test_for_programs(lake: Lake) -> None:
+    bronze(lake, ["1.csv"])
+    silver(lake)
+    (Path(lake.environment.root) / "landing" / "2.csv").write_text("x\n1\n")
+    found = json.loads(json.dumps(explain(lake.plan).to_dict()))["steps"]
+    assert [s["step"] for s in found] == ["bronze.a", "silver.s", "gold.g", "gold.q"]
+    assert found[0]["action"] == "run"
+    assert found[0]["batches"] == [{"batch": 2, "files": [f"{lake.environment.root}/landing/2.csv"], "bytes": 4}]
+    assert (found[1]["condition"], found[1]["after"]) == ("if bronze.a brings rows", ["bronze.a"])
+    assert found[2]["refresh"] == "full"
+    assert found[2]["inputs"] == [{"table": "silver.s", "version": 1, "since": None}]
+    assert (found[2]["writes"], found[2]["fix"]) == ("aggregate", None)
