@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench fuzz soak golden clean
+.PHONY: help setup demo test check bench fuzz soak golden docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -35,7 +35,10 @@ soak: setup ## hours of random runs and kills
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 
 golden: .venv/ready ## write the golden files anew; the review is the diff
-	@$(BIN)/python -m pytest tests/spec --golden $(ARGS)
+	@$(BIN)/python -m pytest tests/spec tests/planning --golden $(ARGS)
+
+docs: .venv/ready ## write the reference pages anew from the models
+	@$(BIN)/python scripts/reference.py
 
 clean: ## remove what the other targets made in this folder
 	@rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist spark-warehouse

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
 import lakehouse as lh
 from lakehouse.api import compiled, known_table
@@ -204,6 +206,13 @@ def test_every_public_name_is_there_and_no_other() -> None:
         lh.Manager  # noqa: B018
 
 
+def empty(project: lh.Project, name: str) -> None:
+    """A Bronze table as a run leaves it that found no files."""
+    schema = pa.schema([("x", pa.string()), ("_batch", pa.int64())])
+    path = project.environment.table_path(lh.TableName.parse(name))
+    DeltaTable.create(path, schema, configuration={"lakehouse.id": f"id-{name}"}, raise_if_key_not_exists=False)
+
+
 @pytest.fixture
 def flights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> lh.Project:
     """The flights' project with nothing landed and nothing run."""
@@ -232,10 +241,10 @@ def test_a_path_stands_for_the_project(flights: lh.Project) -> None:
 
 
 def test_selectors_are_one_text_or_many(flights: lh.Project) -> None:
-    one = lh.plan(flights, select="bronze.flights silver.planes")
-    assert [str(e.step.name) for e in one.steps] == ["bronze.flights", "silver.planes"]
-    many = lh.plan(flights, select=["bronze.flights", "silver.planes bronze.planes"], exclude="bronze.planes")
-    assert [str(e.step.name) for e in many.steps] == ["bronze.flights", "silver.planes"]
+    one = lh.plan(flights, select="bronze.flights bronze.planes")
+    assert [str(e.step.name) for e in one.steps] == ["bronze.flights", "bronze.planes"]
+    many = lh.plan(flights, select=["bronze.flights", "bronze.planes bronze.weather"], exclude="bronze.planes")
+    assert [str(e.step.name) for e in many.steps] == ["bronze.flights", "bronze.weather"]
 
 
 def test_a_table_is_known_or_refused_with_the_nearest(flights: lh.Project) -> None:
@@ -253,15 +262,14 @@ def test_a_table_is_known_or_refused_with_the_nearest(flights: lh.Project) -> No
 
 def test_a_run_without_anything_to_do_starts_no_spark(flights: lh.Project, tmp_path: Path) -> None:
     told: list[lh.Event] = []
-    result = lh.run(flights, select="gold.*", listener=told.append)
+    empty(flights, "bronze.weather")
+    result = lh.run(flights, select="silver.weather", listener=told.append)
     assert (result.status, result.ok, result.used_spark) == ("idle", True, False)
-    assert result["gold.routes"].reason.startswith(
-        "waits for silver.flights, silver.airlines, silver.airports, which do"
-    )
+    assert result["silver.weather"].reason == "no new rows in bronze.weather"
     assert {str(e.step) for e in told if e.kind == "step finished"} == {str(n) for n in result.steps}
     (run,) = lh.history(flights)
     assert (run["run_id"], run["status"], run["environment"]) == (result.id, "idle", "local")
-    assert [s["status"] for s in lh.history(flights, "gold.routes")] == ["idle"]
+    assert [s["status"] for s in lh.history(flights, "silver.weather")] == ["idle"]
 
 
 def test_a_failed_step_is_in_the_result_and_in_the_history(flights: lh.Project) -> None:
@@ -269,6 +277,6 @@ def test_a_failed_step_is_in_the_result_and_in_the_history(flights: lh.Project) 
     assert (result.ok, result["silver.flights"].status) == (False, "skipped")
     assert isinstance(result["bronze.flights"].error, lh.LakehouseError)
     assert lh.history(flights, "bronze.flights")[0]["error"].startswith("the source's path")
-    second = lh.run(flights, select="gold.routes")
+    second = lh.run(flights, select="bronze.flights")
     assert [r["run_id"] for r in lh.history(flights)] == [second.id, result.id], "the newest first"
     assert len(lh.history(flights, rows=1)) == 1

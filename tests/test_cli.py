@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
 from lakehouse import cli
 from lakehouse.control.locks import locked
@@ -54,6 +56,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "pipelines" / "p.yaml").write_text(PIPELINE)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def empty_bronze(folder: Path, lake: str = "lake") -> None:
+    """bronze.a as a run leaves it that found no files, so that silver.s has nothing to do."""
+    schema = pa.schema([("x", pa.string()), ("_batch", pa.int64())])
+    path = str(folder / lake / "bronze" / "a")
+    DeltaTable.create(path, schema, configuration={"lakehouse.id": "id-a"}, raise_if_key_not_exists=False)
 
 
 @dataclass(frozen=True)
@@ -131,9 +140,10 @@ def test_validate_says_what_it_looked_at(folder: Path, said: Call) -> None:
 
 
 def test_nothing_to_do_is_done(folder: Path, said: Call) -> None:
-    found = said("run", "--select", "layer:gold")
+    empty_bronze(folder)
+    found = said("run", "--select", "layer:silver")
     assert (found.code, found.err) == (0, "")
-    assert "idle      gold.g" in found.out
+    assert "idle      silver.s                            no new rows in bronze.a" in found.out
     assert "Spark was not needed" in found.out
 
 
@@ -160,24 +170,33 @@ def test_plan_shows_every_layer_and_the_fix_of_a_refusal(folder: Path, said: Cal
 
 @pytest.mark.parametrize(
     "arguments",
-    [("plan",), ("run", "-s", "gold.g"), ("files", "bronze.a"), ("history",), ("history", "gold.g"), ("validate",)],
+    [("plan",), ("run", "-s", "silver.s"), ("history",), ("history", "gold.g"), ("validate",)],
 )
 def test_json_is_json_and_nothing_else(folder: Path, said: Call, arguments: tuple[str, ...]) -> None:
+    empty_bronze(folder)
     found = said(*arguments, "--json")
     assert (found.code, found.err) == (0, "")
     assert isinstance(json.loads(found.out), dict | list)
 
 
 def test_a_run_in_json_has_its_steps(folder: Path, said: Call) -> None:
-    ran = json.loads(said("run", "-s", "gold.g", "--json").out)
-    assert (ran["status"], [s["step"] for s in ran["steps"]], ran["used_spark"]) == ("idle", ["gold.g"], False)
+    empty_bronze(folder)
+    ran = json.loads(said("run", "-s", "silver.s", "--json").out)
+    assert (ran["status"], [s["step"] for s in ran["steps"]], ran["used_spark"]) == ("idle", ["silver.s"], False)
     (row,) = json.loads(said("history", "--json").out)
     assert row["run_id"] == ran["run_id"]
     assert ran["run_id"] in said("history").out
 
 
 def test_a_pipe_gets_no_escape_codes(folder: Path, said: Call) -> None:
-    for arguments in (("plan",), ("run",), ("run", "-s", "gold.g"), ("history",), ("files", "bronze.a"), ("validate",)):
+    for arguments in (
+        ("plan",),
+        ("run",),
+        ("run", "-s", "bronze.a"),
+        ("history",),
+        ("files", "bronze.a"),
+        ("validate",),
+    ):
         found = said(*arguments)
         assert "\x1b" not in found.out + found.err, arguments
 
@@ -186,7 +205,8 @@ def test_var_and_env(folder: Path, said: Call) -> None:
     assert said("validate", "--var", "limit=2").code == 0
     (folder / "configs").mkdir()
     (folder / "configs" / "prod.yaml").write_text("lake: ./elsewhere\n")
-    assert said("run", "--env", "prod", "-s", "gold.g").code == 0
+    empty_bronze(folder, "elsewhere")
+    assert said("run", "--env", "prod", "-s", "silver.s").code == 0
     assert (folder / "elsewhere" / "_lakehouse").is_dir()
     assert not (folder / "lake").exists()
 
@@ -309,9 +329,8 @@ def test_no_java_is_3_with_what_to_install(folder: Path) -> None:
 
 
 def test_a_control_plane_of_a_newer_version_is_3(folder: Path, said: Call) -> None:
-    from deltalake import DeltaTable
-
-    assert said("run", "-s", "gold.g").code == 0
+    empty_bronze(folder)
+    assert said("run", "-s", "silver.s").code == 0
     DeltaTable(str(folder / "lake" / "_lakehouse" / "runs")).alter.set_table_properties(
         {"lakehouse.format": "99"}, raise_if_not_exists=False
     )
@@ -321,11 +340,12 @@ def test_a_control_plane_of_a_newer_version_is_3(folder: Path, said: Call) -> No
 
 
 def test_a_lock_that_is_taken_is_4_with_its_holder(folder: Path, said: Call) -> None:
-    with locked(str(folder / "lake" / "_lakehouse"), [TableName("silver", "s")], run="run-7"):
+    with locked(str(folder / "lake" / "_lakehouse"), [TableName("gold", "g")], run="run-7"):
         found = said("run")
         assert (found.code, found.out) == (4, "")
-        assert re.match(r"error: silver.s is being written by run run-7 on \S+ \(process \d+\) since 20", found.err)
-        assert said("run", "-s", "gold.g").code == 0, "a run takes the locks of its own tables only"
+        assert re.match(r"error: gold.g is being written by run run-7 on \S+ \(process \d+\) since 20", found.err)
+        empty_bronze(folder)
+        assert said("run", "-s", "silver.s").code == 0, "a run takes the locks of its own tables only"
         assert said("plan").code == 0, "looking needs no lock"
     assert said("run").code == 1
 
@@ -376,7 +396,7 @@ def test_looking_imports_no_spark(folder: Path) -> None:
     code = """
 import sys
 from lakehouse.cli import main
-for arguments in (["validate"], ["plan"], ["plan", "--json"], ["history"], ["files", "bronze.a"], ["run", "-s", "gold.g"]):
+for arguments in (["validate"], ["plan"], ["plan", "--json"], ["history"], ["files", "bronze.a"]):
     sys.argv = ["lakehouse", *arguments]
     try:
         main()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from lakehouse.control.store import Control
 from lakehouse.engine import companions
 from lakehouse.engine import session as sessions
-from lakehouse.errors import StepError
+from lakehouse.errors import MachineError, StepError
 from lakehouse.lake.log import Log
-from lakehouse.names import COMPANIONS, TableName, quoted
+from lakehouse.names import COMPANIONS, TableName, literal, quoted
 from lakehouse.spec.load import Project
 from lakehouse.state.place import Commits
 
@@ -18,17 +19,35 @@ if TYPE_CHECKING:
 
 
 def registered(project: Project, spark: SparkSession | None) -> SparkSession:
-    """The caller's session, or one of our own, in which each table that exists can be named `layer.table`."""
+    """The caller's session, or one of our own, in which each table that exists can be named `layer.table`.
+
+    Raises MachineError when the session's catalog has another table by such a name.
+    """
     found = _spark(project, spark)
     environment = project.environment
     for name in project.tables:
         for known in (name, *(name.companion(c) for c in COMPANIONS)):
             if Log.open(environment.table_path(known), environment.storage) is None:
                 continue  # CREATE TABLE … LOCATION on an empty path would make one
-            found.sql(f"CREATE DATABASE IF NOT EXISTS {quoted(known.layer)}")
-            table = f"{quoted(known.layer)}.{quoted(known.table)}"
-            found.sql(f"CREATE TABLE IF NOT EXISTS {table} USING delta LOCATION '{environment.table_path(known)}'")
+            table, path = f"{quoted(known.layer)}.{quoted(known.table)}", environment.table_path(known)
+            if found.catalog.tableExists(str(known)):
+                _refuse_another(found, table, known, path)
+            else:
+                found.sql(f"CREATE DATABASE IF NOT EXISTS {quoted(known.layer)}")
+                found.sql(f"CREATE TABLE {table} USING delta LOCATION {literal(path)}")
     return found
+
+
+def _refuse_another(spark: SparkSession, table: str, name: TableName, path: str) -> None:
+    """The catalog may know the name already: of another lake, registered in the same Spark, or of somebody else's."""
+    described = spark.sql(f"DESCRIBE TABLE EXTENDED {table}").where("col_name = 'Location'").select("data_type")
+    there = unquote("".join(str(row[0]) for row in described.collect()))
+    if there.removeprefix("file:").rstrip("/") != path.rstrip("/"):
+        raise MachineError(
+            f"{name} is {there} in this session's catalog, not {path}",
+            code="catalog.taken",
+            fix=f"DROP TABLE {name} there if it may go (the files of an external table stay), or use another session",
+        )
 
 
 def read_table(

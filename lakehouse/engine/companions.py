@@ -47,7 +47,9 @@ def append(
         if log is not None and any(c.signature == own for c in log.commits):
             return
         # Delta dropped the statement: another writer took the number meanwhile, so the next one is tried
-    raise TransientError(f"rows for {path} could not be appended: other writers took the number {TRIES} times")
+    raise TransientError(
+        f"rows for {path} could not be appended: other writers took the number {TRIES} times", code="companion.busy"
+    )
 
 
 def remove(

@@ -71,8 +71,8 @@ def execute(
 
     run.tell = tell
     with locked(control.root, plan.selected, run=run.id), _log_file(run, log_level):
-        _write_run(audit, run, Status.RUNNING)
         run.pin()
+        _write_run(audit, run, Status.RUNNING)
         try:
             with Deadline(_run_timeout(plan)) as deadline:
                 deadline.on_expiry = end

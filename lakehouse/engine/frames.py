@@ -9,7 +9,7 @@ from lakehouse import cleanse
 from lakehouse.engine.run import Run
 from lakehouse.lake import increment
 from lakehouse.names import TableName
-from lakehouse.planning.decide import Range
+from lakehouse.planning.ranges import Range
 from lakehouse.planning.references import parse_query, replaced
 from lakehouse.planning.steps import Step
 from lakehouse.quality import expectations, schema

@@ -133,7 +133,8 @@ def _attempt(step: Step, perform: Perform, deadline: Deadline, result: StepResul
         perform(step, deadline, result)
     except Exception as error:
         if deadline.expired and not isinstance(error, TimeoutExpired):
-            raise TimeoutExpired(f"{step.name} ran longer than its timeout of {deadline.timeout}") from error
+            message = f"{step.name} ran longer than its timeout of {deadline.timeout}"
+            raise TimeoutExpired(message, code="timeout", fix="raise `timeout`, or let it read less at once") from error
         raise
 
 

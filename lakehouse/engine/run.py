@@ -16,6 +16,7 @@ from lakehouse.engine import session as sessions
 from lakehouse.engine.results import Event, Listener
 from lakehouse.lake.log import Log
 from lakehouse.names import TableName
+from lakehouse.planning.inputs import read_only
 from lakehouse.planning.steps import Plan, Step
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Run:
     id: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}")
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     pins: dict[TableName, Log | None] = field(default_factory=dict)
+    stopping: threading.Event = field(default_factory=threading.Event)
     _sessions: dict[TableName, SparkSession] = field(default_factory=dict)
     _spark: SparkSession | None = None
     _starting: threading.Lock = field(default_factory=threading.Lock)
@@ -85,7 +87,8 @@ class Run:
             self._spark.sparkContext.cancelJobGroup(self.group(step))
 
     def cancel_all(self) -> None:
-        """Stop what Spark is doing for any step of this run."""
+        """Stop what Spark is doing for any step of this run; between two commits a step looks whether it is to stop."""
+        self.stopping.set()
         for step in self.plan.steps:
             self.cancel(step)
 
@@ -94,13 +97,11 @@ class Run:
         self.tell(Event("step note" if step else "run note", step, text))
 
     def pin(self) -> None:
-        """Fix the versions of tables that the run reads and does not write (S77); called once, at its begin."""
-        chosen = self.plan.chosen()
-        written = {s.name for s in chosen}
-        for step in chosen:
-            for read in step.reads:
-                if read.table not in written and read.table not in self.pins:
-                    self.pins[read.table] = self.open(read.table)
+        """Fix the versions of tables that the run reads and does not write (S77); called once, at its begin.
+
+        Raises SpecError when one of them does not exist.
+        """
+        self.pins.update(read_only(self.plan))
 
     def open(self, name: TableName) -> Log | None:
         """The table's log as it is now; None when there is no table."""

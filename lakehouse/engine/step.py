@@ -13,7 +13,7 @@ from lakehouse.engine.loop import Deadline
 from lakehouse.engine.points import point
 from lakehouse.engine.results import Status, StepResult
 from lakehouse.engine.run import Run
-from lakehouse.errors import OffsetError
+from lakehouse.errors import OffsetError, StepError
 from lakehouse.lake import table
 from lakehouse.lake.signature import Signature
 from lakehouse.planning.columns import BRONZE
@@ -36,17 +36,20 @@ def perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> Non
     """
     deadline.on_expiry = lambda: run.cancel(step)
     try:
-        _perform(run, step, result)
+        _perform(run, step, deadline, result)
     except Exception as error:
         raise blamed(error, step) from error
 
 
-def _perform(run: Run, step: Step, result: StepResult) -> None:
+def _perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> None:
     environment = run.plan.project.environment
     files = listed(environment, step.spec)
     inputs = run.inputs(step)
     retry_failed, lost, did, loaded = run.retry_failed, 0, False, False
     while True:
+        if deadline.expired or run.stopping.is_set():
+            # cancelling ends a job of Spark's; between two jobs there is none
+            raise StepError(f"{step.name} was stopped between two commits; the next run goes on from there")
         state = observe(
             environment, run.control, step.name, step.spec,
             files=files, inputs=inputs, run=run.id, retry_failed=retry_failed,
@@ -66,12 +69,16 @@ def _perform(run: Run, step: Step, result: StepResult) -> None:
         elif isinstance(decision, Alter):
             _alter(run, step, state, result)
             did = True
+        elif loaded and not step.is_bronze:
+            break  # its inputs are pinned and read: only a query over the clock has something to do again and again
         else:
             if not _load(run, step, state, decision, result):
                 lost += 1
                 if lost > LOST_RACES:
                     raise OffsetError(
-                        f"{step.name}: other runs committed first {LOST_RACES} times; nothing was written"
+                        f"{step.name}: other runs committed first {LOST_RACES} times; nothing was written",
+                        code="offset.overtaken",
+                        fix="run again when they have ended",
                     )
                 continue
             # files of this run that failed are not tried again in this run
@@ -127,9 +134,7 @@ def _settle(run: Run, step: Step, state: State, settle: Settle, result: StepResu
     table_id, name = log.table_id or "", str(step.name)
     if settle.confirm or settle.restores:
         with point("confirmed", step.name):
-            commits.confirm(
-                run.control, table_id, settle.confirm, restores=settle.restores, table=name, run=run.id
-            )
+            commits.confirm(run.control, table_id, settle.confirm, restores=settle.restores, table=name, run=run.id)
     if ledger is not None:
         for late in settle.results:
             rows = attempt.committed(log, late.version).rows_written

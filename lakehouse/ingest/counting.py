@@ -19,7 +19,10 @@ _Places = Sequence[tuple[int, str]]
 """(part, column of its frame)."""
 
 _BITS = 60
-"""Questions per aggregate: 8,000 columns, each counted by itself, keep Spark busy for minutes."""
+"""Questions per aggregate: one for each of thousands of columns keeps Spark busy for minutes."""
+
+_MANY = 2000
+"""More new columns than this at once are taken as they come: to look for a value in each takes Spark too long."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ def count(scan: Scan, columns: Plan, settings: Rules, request: BatchRequest) -> 
         return Counts(rows=0, rescued=0, empty=frozenset(name.casefold() for name in columns.new))
     seen = {(i, item.column) for i, part in enumerate(scan.parts) for item in part.fields if item.has_value}
     unsure = {name: places for name, places in _new(columns).items() if not seen & set(places)}
+    if len(unsure) > _MANY:
+        unsure = {}
     news = tuple(columns.unplaced) if settings.mode == "fail_on_new_columns" else ()
     strays = {name: columns.unplaced[name] for name in news if not seen & set(columns.unplaced[name])}
     not_null = any(not spec.nullable for spec in (request.schema or {}).values())

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakehouse.errors import DataError, StepError, TransientError
@@ -129,7 +129,7 @@ def _frames(
     ]
     rows = reduce(DataFrame.union, parts)
     if not counts.rejected:
-        return rows.drop(RAW, BAD), None
+        return rows.where(_still_good()).drop(RAW, BAD), None
     bad = rows.where(F.col(BAD).isNotNull()).select(
         F.col(RAW).alias("_raw"),
         SOURCE_FILE,
@@ -141,6 +141,12 @@ def _frames(
         _refuse_bad(bad, counts.rejected)
     good = rows.where(F.col(BAD).isNull()).drop(RAW, BAD)
     return good, bad if request.on_bad_record == "quarantine" else None
+
+
+def _still_good() -> Column:
+    """True for the rows of a batch that had no bad record when it was counted; one that has one now is an error."""
+    message = F.concat(F.col(SOURCE_FILE), F.lit(" has a record now that cannot be read: the file is being written"))
+    return F.when(F.col(BAD).isNull(), True).otherwise(F.raise_error(message).cast("boolean"))
 
 
 def _refuse_bad(bad: DataFrame, rejected: int) -> None:

@@ -119,6 +119,21 @@ def lineage(log: History, *, until_own: int | None = None) -> Lineage:
     return Lineage(tuple(found), replaced=replaced)
 
 
+def standing(log: History, after: int) -> frozenset[int]:
+    """The versions above `after` that the content stands on: what a RESTORE, to `after` or above it, undid is not."""
+    found: set[int] = set()
+    version = log.version
+    while version > after:
+        commit = _at(log, version)
+        target = restored_to(commit) if commit is not None and is_restore(commit) else None
+        if target is not None and after <= target < version:
+            version = target
+            continue
+        found.add(version)
+        version -= 1
+    return frozenset(found)
+
+
 def restored_to(commit: Commit) -> int | None:
     """The version that a RESTORE put back; None when the log has only a time (of an unknown time zone)."""
     target = commit.parameters.get("version")

@@ -72,7 +72,7 @@ def differences(log: Log, definition: Definition) -> dict[str, str]:
             f"the table is partitioned by {_list(log.partitioned_by)}, its definition says "
             f"{_list(definition.partitioned_by)}",
             code="table.partitioned_by",
-            fix="run with --full-refresh, or take the change back",
+            fix="take the change back; laying a table out anew is not available yet",
         )
     table = f"ALTER TABLE {location(log.path)}"
     statements: dict[str, str] = {}

@@ -216,22 +216,13 @@ def _stored(table: _Table) -> dict[str, str | None] | None:
 
 
 def _layout(table: _Table, stored: Mapping[str, str | None] | None) -> None:
-    spec = table.step.spec
-    partitions = {p.casefold() for p in spec.partitioned_by or ()}
+    if stored is None:
+        return
+    there = {name.casefold() for name in stored}
     for keys, column in _layout_columns(table.step):
-        if stored is not None and column.split(".")[0].casefold() not in {s.casefold() for s in stored}:
+        if column.split(".")[0].casefold() not in there:
             message = f"the table has no column {column!r}"
             table.say("unknown-column", message, suggestion(column, stored), *keys)
-        if keys[-2:-1] == ("zorder_by",) and column.casefold() in partitions:
-            message = f"{column!r} is a partition column, within which all rows have the same value"
-            table.say("zorder-partition", message, "take it out of `zorder_by`", *keys)
-    if spec.cluster_by and spec.partitioned_by:
-        table.say(
-            "two-layouts", "`cluster_by` and `partitioned_by` exclude each other", "keep `cluster_by`", "cluster_by"
-        )
-    if spec.maintenance is not None and spec.cluster_by and getattr(spec.maintenance, "zorder_by", None):
-        fix = "keep `cluster_by`: OPTIMIZE clusters by it"
-        table.say("two-layouts", "`cluster_by` and `zorder_by` exclude each other", fix, "maintenance", "zorder_by")
 
 
 def _layout_columns(step: Step) -> Iterator[tuple[Keys, str]]:

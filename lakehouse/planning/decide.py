@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from lakehouse.errors import OffsetError
 from lakehouse.lake.log import Log
+from lakehouse.lake.signature import Offset
 from lakehouse.names import TableName
 from lakehouse.planning.batches import counted, cut, limits
 from lakehouse.planning.definition import alterations
+from lakehouse.planning.ranges import Range, check_increment, has_moved, range_of, versions
 from lakehouse.planning.references import moving_parts
-from lakehouse.planning.steps import Read, Step
+from lakehouse.planning.steps import Step
 from lakehouse.sources.base import SourceFile
 from lakehouse.state.ledger import Result
 from lakehouse.state.observe import State
@@ -78,26 +80,6 @@ class Settle:
 
 
 @dataclass(frozen=True)
-class Range:
-    """What is read of one input: the table as of `version`, and of that only what came after the offset."""
-
-    table: TableName
-    id: str
-    path: str
-    version: int
-    since: Mapping[str, Any] | None
-    """The offset after which rows are new; None: the whole table."""
-    offset: Mapping[str, Any]
-    """The input's offset once this is committed: {id, version} and for Bronze `batch`."""
-
-    def describe(self) -> str:
-        """`bronze.flights version 7, batches after 3`."""
-        if self.since is None:
-            return f"{self.table} version {self.version}, whole"
-        return f"{self.table} version {self.version}, batches after {self.since.get('batch', 0)}"
-
-
-@dataclass(frozen=True)
 class Batch:
     """One Bronze commit to come: the ledger's number, its files, and what a replay needs to write identical rows."""
 
@@ -145,16 +127,51 @@ def decide(step: Step, state: State) -> Decision:
         then = _to_do(step, state, -1, Place())
         # a table that reads is made with the columns of what it reads, once there is something to read
         return Create(then) if step.is_bronze or isinstance(then, Work) else then
+    if log.table_id is None:
+        raise OffsetError(
+            f"{step.name}: the table at {log.path} is not one of ours: somebody made or replaced it",
+            code="offset.replaced",
+            fix="RESTORE it to the version before, or move it away to have the table made anew",
+        )
     where = place(log, state.commits)
     settle = _unsettled(state, log, where)
     if settle.is_something:
         return settle
     if altered := alterations(step, log):
         return Alter(tuple(altered))
+    where = replace(where, offsets=_looked_at(state, where))
     found = _to_do(step, state, log.version, where)
-    if isinstance(found, Idle) and (noted := note(log, state.commits, where)):
+    if isinstance(found, Idle) and (noted := _notes(state, log, where)):
         return Settle(where, confirm=noted)
     return found
+
+
+def _looked_at(state: State, where: Place) -> dict[str, Offset]:
+    """The offsets, on to the versions that an idle run looked at and found to bring no data (S78)."""
+    offsets = dict(where.offsets)
+    for row in state.commits.confirmed:
+        if (row.sequence, row.attempt) != (where.sequence, where.attempt):
+            continue
+        for name, seen in row.offsets.items():
+            known = offsets.get(name)
+            if known and known.get("id") == seen.get("id") and known.get("version", 0) < seen.get("version", 0):
+                offsets[name] = seen
+    return offsets
+
+
+def _notes(state: State, log: Log, where: Place) -> tuple[Confirmation, ...]:
+    """What an idle run writes down, so that the place survives when history expires: the versions it looked at.
+
+    They are written with the `confirmed` rows and not in `steps`, because those do not age.
+    """
+    looked = dict(where.offsets)
+    for name, input_log in state.inputs.items():
+        before = looked.get(str(name))
+        if before and input_log is not None and before["version"] < input_log.version and where.sequence:
+            looked[str(name)] = {**before, "version": input_log.version}
+    if looked != dict(where.offsets):
+        return (Confirmation(where.sequence, where.attempt, log.version, looked),)
+    return note(log, state.commits, where)
 
 
 def _unsettled(state: State, log: Log, where: Place) -> Settle:
@@ -211,12 +228,12 @@ def _tables(step: Step, state: State, base: int, where: Place) -> Work | Idle:
         log = _log(state, read.table)
         before = where.offsets.get(str(read.table))
         if not read.whole:
-            _check_increment(step, read, log, before)
-        if _has_moved(log, before):
-            moved.append(f"{read.table} {_versions(before, log)}")
+            check_increment(step, read, log, before)
+        if has_moved(log, before):
+            moved.append(f"{read.table} {versions(before, log)}")
         elif step.incremental:
             continue
-        ranges.append(_range(read, log, before))
+        ranges.append(range_of(read, log, before))
     if step.incremental:
         if not ranges:
             return Idle(where, "no new rows in " + ", ".join(str(r.table) for r in step.reads))
@@ -241,46 +258,3 @@ def _log(state: State, name: TableName) -> Log:
     log = state.inputs[name]
     assert log is not None
     return log
-
-
-def _has_moved(log: Log, offset: Mapping[str, Any] | None) -> bool:
-    """Whether the input has a commit after the offset that changed data (S78, S85)."""
-    if offset is None:
-        return log.data_version(-1) is not None
-    if offset["id"] != _id(log) or log.version < offset["version"]:
-        return True
-    return log.version > offset["version"] and log.data_version(offset["version"]) is not None
-
-
-def _range(read: Read, log: Log, before: Mapping[str, Any] | None) -> Range:
-    offset: dict[str, Any] = {"id": _id(log), "version": log.version}
-    if not read.whole:
-        offset["batch"] = log.sequence or 0
-    since = None if read.whole else {"batch": (before or {}).get("batch", 0)}
-    return Range(read.table, _id(log), log.path, log.version, since, offset)
-
-
-def _check_increment(step: Step, read: Read, log: Log, before: Mapping[str, Any] | None) -> None:
-    """S74, S79: reading on is right only when the input is the same table and was only appended to since the offset."""
-    if before is None:
-        return
-    remedy = f"delete the table {step.name} to have it made anew from its inputs"
-    if before["id"] != _id(log) or log.version < before["version"]:
-        raise OffsetError(
-            f"{step.name}: {read.table} is another table than the one read before (recreated or replaced)", fix=remedy
-        )
-    for change in log.changes(before["version"], log.version):
-        if change.data_change and not change.append_only and change.kind not in ("rewrite", "erase"):
-            raise OffsetError(
-                f"{step.name}: version {change.version} of {read.table} ({change.operation}) changed rows in a table"
-                " that is read as append-only, so what was read before may no longer be there",
-                fix=f"RESTORE {read.table} to the version before, or {remedy}",
-            )
-
-
-def _versions(before: Mapping[str, Any] | None, log: Log) -> str:
-    return f"version {before['version']} -> {log.version}" if before else f"version {log.version}"
-
-
-def _id(log: Log) -> str:
-    return log.table_id or log.delta_id

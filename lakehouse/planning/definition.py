@@ -119,6 +119,14 @@ def _refuse(step: Step, log: Log) -> None:
                 code="table.nullable",
                 fix="add an expectation `expect_column_values_to_not_be_null` instead",
             )
+        if stored is None and not column.nullable and not step.is_bronze:
+            raise StepError(
+                f"{step.name}: column {name} is new and declared `nullable: false`, and the rows that are stored would"
+                " hold NULL there",
+                code="table.nullable",
+                fix="declare it without `nullable: false`, and add an expectation"
+                " `expect_column_values_to_not_be_null` for new rows",
+            )
     before = log.properties.get(MERGE_PROPERTY)
     now = _merge_text(step) if step.spec.merge is not None else None
     if before is not None and before != now:

@@ -12,9 +12,10 @@ from lakehouse.lake.log import Log
 from lakehouse.names import TableName
 from lakehouse.planning.batches import counted
 from lakehouse.planning.decide import Alter, Create, Idle, Settle, Work, decide
+from lakehouse.planning.inputs import all_inputs
 from lakehouse.planning.steps import Plan, Step
 from lakehouse.spec.environment import Environment
-from lakehouse.state.observe import listed, observe, opened
+from lakehouse.state.observe import listed, observe
 
 
 @dataclass(frozen=True)
@@ -81,17 +82,20 @@ class Explanation:
 
 
 def explain(plan: Plan) -> Explanation:
-    """Decide every selected step against the lake as it is now."""
+    """Decide every selected step against the lake as it is now.
+
+    Raises SpecError when a table is read that is neither selected nor there.
+    """
     environment = plan.project.environment
     control = Control(environment.control_path, environment.storage)
-    logs = opened(environment, {r.table for s in plan.chosen() for r in s.reads})
+    logs = all_inputs(plan)
     busy: set[TableName] = set()
     found = []
     for step in plan.chosen():
         waits = frozenset(n for n in step.after if n in busy)
         condition = f"if {' or '.join(str(n) for n in sorted(waits))} brings rows" if waits else ""
         item = _explained(step, environment, control, {r.table: logs[r.table] for r in step.reads}, condition)
-        if waits:
+        if item.action not in ("idle", "refuses") or waits:
             busy.add(step.name)
         found.append(item)
     return Explanation(plan, found)

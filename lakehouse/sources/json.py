@@ -22,8 +22,9 @@ _NOTHING = "__lakehouse_nothing"
 _TRAILING = "__lakehouse_trailing"
 _COMPLAINT = "the record is not one whole JSON object"
 
-# what follows a closed object or array, and is neither a separator nor another end
-_FOLLOWS = r"[}\]]\s*[^\s,}\]]|^\s*\{[^\[]*\}\s*,\s*\{"
+_LIST = r"^\s*\["
+# a null, alone or in a list; what follows a closed object or list and is no separator or other end; a second object
+_SUSPECT = r"^\s*null\b|^\s*\[[\s\S]*[\[,]\s*null\s*[,\]]|[}\]]\s*[^\s,}\]]|^\s*\{[^\[]*\}\s*,\s*\{"
 
 
 class Options(FileSource):
@@ -121,16 +122,29 @@ def _infer(spark: SparkSession, options: Options, records: DataFrame) -> _Found:
 
 
 def _trailing(text: Column, options: Options) -> Column:
-    """Whether anything stands behind the whole object or array of a record; exact only where it looks like it."""
+    """Whether a record is not bad to Spark's reader, and yet not one whole object or array of objects.
+
+    That is text behind it, which the reader drops, and `null`, of which it makes a row. Exact only where it looks so.
+    """
     from pyspark.sql import functions as F
 
-    inside = F.concat(F.lit("["), F.regexp_replace(text, r"\s*,\s*$", ""), F.lit("]"))
-    one = F.lit(False)
-    for kind in ("array<map<string,string>>", "array<array<map<string,string>>>"):
-        items = F.from_json(inside, kind, _parser_options(options))
-        one = one | F.coalesce((F.size(items) == 1) & items.getItem(0).isNotNull(), F.lit(False))
+    # on a line of its own, so that a comment does not take the bracket
+    inside = F.concat(F.lit("["), F.regexp_replace(text, r"\s*,\s*$", ""), F.lit("\n]"))
+    how = _parser_options(options)
+    objects = F.from_json(inside, "array<map<string,string>>", how)
+    lists = F.from_json(inside, "array<array<map<string,string>>>", how)
+    rows = F.when(F.size(lists) == 1, lists.getItem(0))
+    whole = F.when(text.rlike(_LIST), rows.isNotNull() & ~F.exists(rows, lambda row: row.isNull())).otherwise(
+        (F.size(objects) == 1) & objects.getItem(0).isNotNull()
+    )
     ends_there = F.instr(text, "}") == F.length(text)
-    return F.when(ends_there, False).when(~text.rlike(_FOLLOWS), False).otherwise(~one)
+    bad_text = ~F.is_valid_utf8(text)  # bad to the reader, but not once it is a text
+    return (
+        F.when(bad_text, True)
+        .when(ends_there, False)
+        .when(~text.rlike(_SUSPECT), False)
+        .otherwise(~F.coalesce(whole, F.lit(False)))
+    )
 
 
 def _fields(schema: StructType, wanted: Wanted) -> tuple[list[Field], list[_Column]]:
@@ -219,7 +233,7 @@ def _from_text(
     many = F.from_json(text, ArrayType(inside), how)
     whole = StructType([*renamed.fields, StructField(_CORRUPT, StringType())])
     frame = _records(spark, options, files).withColumn("__trailing", _trailing(F.col("value"), options))
-    rows = F.when(F.col("value").rlike(r"^\s*\["), many.cast(ArrayType(renamed))).otherwise(
+    rows = F.when(F.col("value").rlike(_LIST), many.cast(ArrayType(renamed))).otherwise(
         F.transform(
             F.filter(F.array(one.cast(whole)), lambda row: row[_CORRUPT].isNull()),
             lambda row: F.struct(*[row[name] for name in renamed.fieldNames()]).cast(renamed),
@@ -229,7 +243,7 @@ def _from_text(
     bad = (
         F.col("__rows").isNull()
         | F.exists("__rows", lambda row: row.isNull())
-        | ((F.size("__rows") == 0) & ~F.col("value").rlike(r"^\s*\["))
+        | ((F.size("__rows") == 0) & ~F.col("value").rlike(_LIST))
     )
     frame = frame.withColumn(RAW, F.when(bad, F.col("value")))
     nothing = F.array(F.lit(None).cast(renamed))

@@ -18,8 +18,10 @@ NUMBER = "\ufdd0"
 
 _TOKENS = (
     r"""("(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+')"""
-    r"|(?<![\w$.])(-?(?:\d[\d.eE+-]*|Infinity|NaN))(?![\w$])"
+    r"|(?<![\w$.+-])(-?(?:(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|Infinity|NaN))(?![\w$.+-])"
 )
+_REWRITTEN = r"[:\[,]\s*-?(?:\d+[.eE]|0\d|Infinity|NaN)|[:\[,]\s*-0"
+"""Where a number may stand whose text does not survive parsing."""
 _BROKEN = "__broken"
 
 
@@ -123,14 +125,15 @@ def marked(text: Column) -> Column:
     # each token gets two signs behind it: together they stand behind a text, around a number
     out = F.regexp_replace(text, _TOKENS, "$1\ufdd1$2\ufdd2")
     out = F.replace(out, F.lit("\ufdd1\ufdd2"), F.lit(""))
-    return F.replace(F.replace(out, F.lit("\ufdd1"), F.lit('"' + NUMBER)), F.lit("\ufdd2"), F.lit('"'))
+    out = F.replace(F.replace(out, F.lit("\ufdd1"), F.lit('"' + NUMBER)), F.lit("\ufdd2"), F.lit('"'))
+    return F.when(text.rlike(_REWRITTEN), out).otherwise(text)  # a long text is copied only where it has to be
 
 
 def restored(text: Column) -> Column:
     """A text out of marked JSON, its numbers as they came."""
     from pyspark.sql import functions as F
 
-    return F.regexp_replace(text, f'"?{NUMBER}([^"]*)"?', "$1")
+    return F.when(F.contains(text, F.lit(NUMBER)), F.regexp_replace(text, f'"?{NUMBER}([^"]*)"?', "$1")).otherwise(text)
 
 
 def parsed(text: Column, shape: DataType) -> Column:

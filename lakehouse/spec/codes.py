@@ -56,13 +56,12 @@ CODES: dict[str, str] = {
 
 PLANNING: dict[str, str] = {
     "cycle": "Tables that wait for each other.",
+    "missing-table": "A table that is read, is not selected and does not exist.",
     "not-incremental": "A rule needs all rows at once, and the step sees only what is new.",
     "not-repeatable": "An expression gives another value at each retry.",
     "selector": "A selector that matches nothing, or is none.",
-    "two-layouts": "Two ways to lay out the rows of one table.",
     "unknown-table": "A table that no file of the project makes.",
     "variable": "An argument of `--var` that is not `name=value`.",
-    "zorder-partition": "ZORDER by a partition column, within which all rows have the same value.",
 }
 """Code -> meaning, for what needs more than one table, and for arguments of the command line."""
 
@@ -71,7 +70,9 @@ PROBLEMS: dict[str, str] = {**CODES, **PLANNING}
 
 ERRORS: dict[str, str] = {
     "archive": "The archive of Java classes, which halves the start of Spark, could not be written.",
+    "catalog.taken": "The session's catalog has another table under a name of the lake.",
     "cleanse.<rule>": "A cleansing rule does not fit the columns that it meets.",
+    "companion.busy": "Other processes wrote to a quarantine table again and again; tried again.",
     "control.busy": "Other processes wrote to a control table again and again; tried again.",
     "control.newer": "The control plane was written by a newer version of the library.",
     "control.unreadable": "A control table cannot be opened.",
@@ -86,8 +87,11 @@ ERRORS: dict[str, str] = {
     "log.missing": "There is no Delta table where one was expected.",
     "log.unreadable": "The Delta log of a table cannot be opened.",
     "merge.sequence_by": "`sequence_by` is text, which does not sort as numbers and times do.",
+    "offset.changed": "Rows were changed in a table that is read as append-only.",
     "offset.expired": "The history that says where the table stands has expired, and no run looked in time.",
     "offset.future": "An input has fewer versions than were read of it before.",
+    "offset.overtaken": "Other runs committed first, again and again.",
+    "offset.recreated": "An input is another table than the one that was read before.",
     "offset.replaced": "Somebody else replaced the whole table.",
     "offset.restored": "The table was restored while a step was writing it.",
     "offset.unclear": "The history holds a RESTORE, or another commit, that does not say what it did.",
@@ -110,5 +114,6 @@ ERRORS: dict[str, str] = {
     "table.nullable": "A column that may hold NULL where it is stored is declared `nullable: false`.",
     "table.partitioned_by": "`partitioned_by` of a table with rows was changed.",
     "table.type": "A stored column is declared with another type.",
+    "timeout": "An attempt ran longer than the step's `timeout`.",
 }
 """Code -> meaning, for what ends a step or a run: `LakehouseError.code`, the column `code` of the table `errors`."""

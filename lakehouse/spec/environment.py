@@ -113,7 +113,7 @@ class Environment(Model):
     """How long the control plane remembers."""
     variables: dict[str, Any] = Field(default_factory=dict)
     """Values for `${name}` and `:name`, over those of the pipelines."""
-    secrets: Secrets = Field(default_factory=Secrets)
+    secrets: Secrets = Field(default_factory=Secrets, json_schema_extra=LATER)
     """Where secrets come from."""
     storage: TextMap = Field(default_factory=dict)
     """The object store's settings by its own names, as `aws_endpoint_url`."""

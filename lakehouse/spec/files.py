@@ -38,7 +38,7 @@ def find(
             folder = path / "pipelines" if not _pipelines(path) and (path / "pipelines").is_dir() else path
             names = [str(file) for file in _pipelines(folder)]
             if not names:
-                fix = "write a first one, or try `lakehouse init`"
+                fix = "write a first one, as `pipelines/first.yaml`"
                 problems.append(Problem(_at(path), "no-pipelines", "no *.yaml file is in this folder", fix))
             chosen.update(names)
         elif path.is_file():

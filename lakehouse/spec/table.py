@@ -149,7 +149,7 @@ class Table(Ways, StepKeys):
     """What becomes of a row that breaks an expectation which does not say so itself."""
     expectation_suites: tuple[Suite, ...] | None = Field(None, json_schema_extra=LATER)
     """Files of expectations."""
-    refresh: Literal["auto", "incremental", "full"] | None = None
+    refresh: Annotated[Literal["auto", "incremental", "full"] | None, _built("incremental", "full")] = None
     """How a table that is a function of its inputs is brought up to date; `auto` by default."""
     partitioned_by: Names | None = None
     """Columns whose values make folders."""

@@ -24,7 +24,11 @@ from lakehouse.sources.base import SourceFile
 from lakehouse.state.known import MANY, Known
 
 _UNFINISHED = ("replay", "erase")
-_NO_ROWS = pa.schema([(column, FILES.columns[column]) for column in COLUMNS]).empty_table()
+_ANEW = "bring `_lakehouse` back from a backup, or delete the table's folder to have all its files loaded again"
+
+
+def _no_rows() -> pa.Table:
+    return pa.schema([(column, FILES.columns[column]) for column in COLUMNS]).empty_table()
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Standing:
     """Batches to void: a RESTORE undid them or came after the plan, or they are unfinished replays or erasures."""
     open: OpenBatch | None = None
     next_batch: int = 1
-    rows: pa.Table = field(repr=False, default_factory=lambda: _NO_ROWS, compare=False)
+    rows: pa.Table = field(repr=False, default_factory=_no_rows, compare=False)
 
     @cached_property
     def known(self) -> Known:
@@ -112,7 +116,7 @@ def judge(rows: pa.Table, log: History, commits: CommitRows, *, table: str = "TA
         raise OffsetError(
             f"{table} has loaded {number} batches and its ledger has no row",
             code="ledger.empty",
-            fix=f"lakehouse files {table} --rebuild",
+            fix=_ANEW,
         )
     line = lineage(log)
     _refuse_unclear(line, table)
@@ -135,7 +139,7 @@ def judge(rows: pa.Table, log: History, commits: CommitRows, *, table: str = "TA
         raise OffsetError(
             f"{table}: history up to version {line.cut} has expired and no run looked at that version",
             code="offset.expired",
-            fix=f"lakehouse files {table} --rebuild",
+            fix=_ANEW,
         )
     undone = [b for b in marks.planned if b <= number and b not in loaded and b not in marks.void]
     above = [b for b in marks.planned if b > number and b not in marks.void]
@@ -160,7 +164,7 @@ def _refuse_unclear(line: Lineage, table: str) -> None:
         raise OffsetError(
             f"{table}: version {line.replaced} replaced the whole table, and is not ours",
             code="offset.replaced",
-            fix="RESTORE the table to the version before, or rebuild it with --full-refresh",
+            fix="RESTORE the table to the version before, or delete its folder to have all files loaded again",
         )
     if line.unclear is not None:
         raise OffsetError(

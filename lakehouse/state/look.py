@@ -9,6 +9,7 @@ from lakehouse.control.store import Control, sql_text
 from lakehouse.lake.log import Log
 from lakehouse.names import TableName
 from lakehouse.spec.load import Project
+from lakehouse.state.known import LOADED
 from lakehouse.state.ledger import stand
 from lakehouse.state.place import Commits
 
@@ -22,9 +23,16 @@ def ledger_rows(project: Project, name: TableName, status: str | None, limit: in
     control = Control(environment.control_path, environment.storage)
     rows = Commits.read(control, log.table_id or "")
     ledger = Ledger.open(control, log.table_id or "", table=str(name))
-    known = stand(ledger, log, rows).known.newest
+    known = stand(ledger, log, rows).known
+    noted: dict[str, set[tuple[Any, Any]]] = {}
+    for r in known.noted.to_pylist():
+        noted.setdefault(r["path"], set()).add((r["size"], r["modified"]))
     names = ["path", "status", "batch", "size", "modified", "at", "error"]
-    found = known.sort_by([("batch", "descending"), ("path", "ascending")]).select(names).to_pylist()
+    found = known.newest.sort_by([("batch", "descending"), ("path", "ascending")]).select(names).to_pylist()
+    for r in found:
+        # as it was loaded, and seen with another size or time since (S1)
+        if r["status"] == LOADED and r["path"] in noted and (r["size"], r["modified"]) not in noted[r["path"]]:
+            r["status"] = "changed"
     return [r for r in found if status in (None, r["status"])][:limit]
 
 

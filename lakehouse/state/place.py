@@ -15,7 +15,10 @@ from lakehouse.errors import OffsetError
 from lakehouse.lake.lineage import History, Own, between, expired_path, lineage, newest_own, own, restores
 from lakehouse.lake.signature import Offset, Signature
 
-_REMEDY = "RESTORE the table to a version that is known good (DESCRIBE HISTORY), or rebuild it with --full-refresh"
+_REMEDY = (
+    "RESTORE the table to a version that is known good (DESCRIBE HISTORY), or delete its folder to have it made anew"
+    " from its inputs"
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def place(log: History, rows: CommitRows) -> Place:
         raise _refusal(
             f"version {line.unclear} is a RESTORE to a time, or a commit that does not say what it did",
             "offset.unclear",
-            "RESTORE the table once more, TO VERSION AS OF the version wanted; or rebuild it with --full-refresh",
+            "RESTORE the table once more, TO VERSION AS OF the version wanted",
         )
     if line.cut is not None:
         seen = [c for c in rows.confirmed if c.version == line.cut]

@@ -76,7 +76,7 @@ def contents(root: Path, lake: Path, spark: SparkSession) -> dict[str, Counter[s
 def statuses(root: Path, lake: Path) -> dict[str, str]:
     """File -> its status in the ledger."""
     rows = lakehouse.files(project.load(root, lake), "bronze.orders")
-    return {os.path.basename(r["path"]): r["status"] for r in rows}
+    return {Path(r["path"]).name: r["status"] for r in rows}
 
 
 def check_control_plane(root: Path, lake: Path) -> None:

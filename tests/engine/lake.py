@@ -15,7 +15,6 @@ from lakehouse.control.store import Control
 from lakehouse.lake.log import Log
 from lakehouse.lake.signature import Signature
 from lakehouse.lake.target import location
-from lakehouse.names import TableName
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -76,7 +75,9 @@ class Lake:
         self._write("configs/local.yaml", f"lake: {self.root}/lake\nvariables: {{landing: {self.landing}}}\n")
         return lakehouse.load(self.root / "pipelines", variables=variables)
 
-    def run(self, *, ok: bool = True, variables: Mapping[str, Any] | None = None, **options: Any) -> lakehouse.RunResult:
+    def run(
+        self, *, ok: bool = True, variables: Mapping[str, Any] | None = None, **options: Any
+    ) -> lakehouse.RunResult:
         """A run in the tests' session; `ok` is what is expected of it."""
         options.setdefault("spark", self.spark)
         result = lakehouse.run(self.project(**(variables or {})), **options)
@@ -146,11 +147,11 @@ class Lake:
     def ledger(self, *columns: str, kind: str) -> list[tuple[Any, ...]]:
         """Rows of this kind in the ledger, sorted; a path is shown as the file's name."""
         rows = [r for r in self.audit("files") if r["kind"] == kind]
-        return sorted(tuple(os.path.basename(r[c]) if c == "path" else r[c] for c in columns) for r in rows)
+        return sorted(tuple(Path(r[c]).name if c == "path" else r[c] for c in columns) for r in rows)
 
     def files(self, table: str = "bronze.a") -> dict[str, str]:
         """File -> its status."""
-        return {os.path.basename(r["path"]): r["status"] for r in lakehouse.files(self.project(), table)}
+        return {Path(r["path"]).name: r["status"] for r in lakehouse.files(self.project(), table)}
 
     def file_paths(self, table: str) -> set[str]:
         """The table's live data files."""

@@ -55,7 +55,12 @@ def test_a_run_leaves_its_rows_in_the_audit_tables_which_spark_reads_too(lake: L
     assert row["definition"] == signature.definition
     assert steps["bronze.a"]["files_read"] == 1
     (rule,) = lake.audit("expectations", done)
-    assert (rule["table"], rule["name"], rule["action"], rule["passed"]) == ("silver.s", "positive", "quarantine", False)
+    assert (rule["table"], rule["name"], rule["action"], rule["passed"]) == (
+        "silver.s",
+        "positive",
+        "quarantine",
+        False,
+    )
     assert (rule["judged"], rule["violations"], rule["sample"]) == (2, 1, None)
     kept = {(r["table"], r["operation"], r["due"]) for r in lake.audit("maintenance", done)}
     assert kept == {(t, o, False) for t in ("bronze.a", "silver.s") for o in ("optimize", "vacuum")}

@@ -75,7 +75,9 @@ def test_s3_s4_a_batch_that_was_planned_is_replayed_with_its_files_its_number_an
     assert lake.rows("bronze.a", "id", "_batch") == [(1, 1), (3, 2)]
     (found,) = lake.spark.read.format("delta").load(lake.path("bronze.a")).where("_batch = 1").collect()
     assert found["_ingested_at"].astimezone(UTC) == at
-    assert lake.ledger("batch", "path", "error", kind="failed") == [(1, "2.csv", "the file is gone since it was planned")]
+    assert lake.ledger("batch", "path", "error", kind="failed") == [
+        (1, "2.csv", "the file is gone since it was planned")
+    ]
     assert f"{gone} could not be read and is left out: the file is gone since it was planned" in result.warnings
     gone.write_bytes(kept)
     os.utime(gone, (when, when))
@@ -170,7 +172,9 @@ def test_rules_on_a_bronze_table_sort_rows_and_every_one_of_them_is_counted(lake
     assert (kept["id"], failures(kept)) == (2, [("kept", "-1")])
 
 
-def test_s6_s17_a_new_column_comes_with_the_first_value_and_keeps_the_name_it_came_by_as_its_comment(lake: Lake) -> None:
+def test_s6_s17_a_new_column_comes_with_the_first_value_and_keeps_the_name_it_came_by_as_its_comment(
+    lake: Lake,
+) -> None:
     lake.bronze()
     lake.file("1.csv", "1,10,x,", header="id,n,t,a b")
     lake.run()

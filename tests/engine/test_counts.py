@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,4 +116,4 @@ def test_the_table_for_the_documentation(counted: Counted, capsys: pytest.Captur
         cells = (f"{jobs}, {commits}" for jobs, commits in (counted.runs[run][step] for run in RUNS))
         lines.append(f"| {step} | {' | '.join(cells)} |")
     with capsys.disabled():
-        print("\n" + "\n".join(lines))
+        sys.stdout.write("\n" + "\n".join(lines) + "\n")

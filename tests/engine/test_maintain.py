@@ -39,7 +39,9 @@ def test_optimize_runs_when_it_is_due_with_the_tables_place_and_without_a_txn(la
     assert lake.version("silver.s") == 3, "it stands where its data commit stood"
 
 
-def test_maintenance_gives_way_to_another_writer_and_the_step_is_done(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_maintenance_gives_way_to_another_writer_and_the_step_is_done(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lake.bronze(more="maintenance: {optimize: always}")
     lake.file("1.csv", "1,10,x")
 
@@ -55,7 +57,9 @@ def test_maintenance_gives_way_to_another_writer_and_the_step_is_done(lake: Lake
     assert lake.kinds("bronze.a") == ["create", "data"]
 
 
-def test_s103_vacuum_is_told_from_when_on_the_readers_have_still_to_read(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s103_vacuum_is_told_from_when_on_the_readers_have_still_to_read(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lake.bronze()
     lake.tables(silver={"s": "from: bronze.a"}, gold={"g": "sql: SELECT count(*) AS c FROM bronze.a"})
     lake.file("1.csv", "1,10,x")

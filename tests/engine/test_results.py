@@ -67,6 +67,8 @@ def test_expectations_of_batches_are_added_by_name_and_one_miss_is_a_miss() -> N
 
 def test_a_commit_is_the_place_at_which_the_table_stands() -> None:
     result = StepResult(NAME)
-    result.committed(7, Signature("id", "run", "attempt", "data", 3, 6, "hash", {"bronze.x": {"id": "i", "version": 2}}))
+    result.committed(
+        7, Signature("id", "run", "attempt", "data", 3, 6, "hash", {"bronze.x": {"id": "i", "version": 2}})
+    )
     assert (result.version, result.sequence, result.attempt) == (7, 3, "attempt")
     assert result.offsets == {"bronze.x": {"id": "i", "version": 2}}

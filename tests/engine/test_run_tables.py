@@ -123,7 +123,9 @@ def test_s53a_mostly_lets_a_share_pass_and_below_it_even_a_quarantine_stops_the_
         return f"from: bronze.a\nexpectations: {{high: {{expect: n > 1, mostly: {share}, on_violation: {action}}}}}"
 
     lake.tables(
-        silver={f"{a}_{w}": table(s, a) for a in ("warn", "fail", "quarantine") for w, s in (("at", 0.8), ("below", 0.81))}
+        silver={
+            f"{a}_{w}": table(s, a) for a in ("warn", "fail", "quarantine") for w, s in (("at", 0.8), ("below", 0.81))
+        }
     )
     done = lake.run(ok=False)
     states = {n.table: s.status.value for n, s in done.steps.items() if n.layer == "silver"}
@@ -159,13 +161,19 @@ def test_s33_what_schema_does_not_name_is_not_stored_unless_the_table_takes_new_
         }
     )
     lake.run()
-    assert [lake.columns(f"silver.{t}") for t in ("strict", "open", "free")] == [["n"], ["n", "id", "t"], ["id", "n", "t"]]
+    assert [lake.columns(f"silver.{t}") for t in ("strict", "open", "free")] == [
+        ["n"],
+        ["n", "id", "t"],
+        ["id", "n", "t"],
+    ]
     assert lake.rows("silver.open") == [(10, 1, "x")]
 
 
 def test_s77_a_table_of_this_run_is_read_at_its_version_others_as_they_were_when_it_began(lake: Lake) -> None:
     lake.bronze()
-    lake.tables(silver={"s": "from: bronze.a\nschema: {id: int}"}, gold={"g": "sql: SELECT count(*) AS rows FROM bronze.a"})
+    lake.tables(
+        silver={"s": "from: bronze.a\nschema: {id: int}"}, gold={"g": "sql: SELECT count(*) AS rows FROM bronze.a"}
+    )
     lake.file("1.csv", "1,10,x")
     assert lake.run()["silver.s"].offsets["bronze.a"] == {
         "id": lake.log("bronze.a").table_id, "version": 1, "batch": 1,
@@ -190,7 +198,10 @@ def test_s77_a_table_of_this_run_is_read_at_its_version_others_as_they_were_when
 def test_s78_when_nothing_is_left_an_empty_commit_moves_the_offset(lake: Lake) -> None:
     lake.bronze()
     lake.file("1.csv", "1,10,x")
-    lake.tables(silver={"s": "from: bronze.a\ncleanse: [{filter: n > 100}]"}, gold={"g": "sql: SELECT count(*) AS c FROM silver.s"})
+    lake.tables(
+        silver={"s": "from: bronze.a\ncleanse: [{filter: n > 100}]"},
+        gold={"g": "sql: SELECT count(*) AS c FROM silver.s"},
+    )
     result = lake.run()["silver.s"]
     assert lake.kinds("silver.s") == ["create", "data"]
     assert lake.file_paths("silver.s") == set()
@@ -211,7 +222,9 @@ def test_s78_versions_without_a_change_of_data_are_no_input(lake: Lake) -> None:
     lake.sql("ALTER TABLE {bronze.a} SET TBLPROPERTIES ('somebody' = 'else')")
     before = lake.versions()
     result = lake.run()
-    assert {str(n): s.status.value for n, s in result.steps.items()} == dict.fromkeys(("bronze.a", "silver.s", "gold.g"), "idle")
+    assert {str(n): s.status.value for n, s in result.steps.items()} == dict.fromkeys(
+        ("bronze.a", "silver.s", "gold.g"), "idle"
+    )
     assert (lake.versions(), result.used_spark) == (before, False)
     lake.file("3.csv", "3,10,x")
     assert lake.run()["silver.s"].rows_written == 1, "and after the rewrite only what is new is read"
@@ -220,7 +233,9 @@ def test_s78_versions_without_a_change_of_data_are_no_input(lake: Lake) -> None:
 def test_rules_are_counted_once_however_often_an_attempt_is_made(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.bronze()
     lake.file("1.csv", "1,10,x", "2,-1,y")
-    lake.tables(silver={"s": "from: bronze.a\nmax_retries: 1\nretry_delay: 0.01 seconds\nexpectations: {positive: n > 0}"})
+    lake.tables(
+        silver={"s": "from: bronze.a\nmax_retries: 1\nretry_delay: 0.01 seconds\nexpectations: {positive: n > 0}"}
+    )
     whole, failed = attempt.write_rows, []
 
     def once(tried: Any, *args: Any) -> Any:

@@ -87,7 +87,10 @@ def check(feed: Feed, cases: dict[str, Case]) -> None:
     assert seen == {name: (case.good, case.bad) for name, case in cases.items()}
 
 
-@pytest.mark.parametrize("name", CSV)
+SLOW = {"20001 columns": pytest.mark.soak}  # half a minute, of which Spark itself needs as much for a plain read
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=SLOW.get(name, ())) for name in CSV])
 def test_csv_alone(csv_feed: Feed, name: str) -> None:
     csv_feed.put(f"{name}.csv", CSV[name].content)
     check(csv_feed, {name: CSV[name]})

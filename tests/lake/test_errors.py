@@ -159,13 +159,15 @@ def test_s102_lost_executors_throttling_networks_and_conflicts_may_pass(name: st
 
 @pytest.mark.parametrize("value", ["429 Main Street", "room 1429 is taken", "503 Servicemen"])
 def test_s102_an_error_about_data_never_passes_whatever_the_data_say(value: str) -> None:
-    message = f"[CAST_INVALID_INPUT] The value '{value}' of the type \"STRING\" cannot be cast to \"INT\"."
+    message = f'[CAST_INVALID_INPUT] The value \'{value}\' of the type "STRING" cannot be cast to "INT".'
     error = Py4JJavaError(Java("org.apache.spark.SparkNumberFormatException", message, condition="CAST_INVALID_INPUT"))
     assert not isinstance(translate(error, "x"), TransientError)
 
 
 def test_the_innermost_cause_that_has_a_class_is_told() -> None:
-    inner = Java("x.SparkArithmeticException", "[DIVIDE_BY_ZERO] no", Java("java.lang.Error", "below"), "DIVIDE_BY_ZERO")
+    inner = Java(
+        "x.SparkArithmeticException", "[DIVIDE_BY_ZERO] no", Java("java.lang.Error", "below"), "DIVIDE_BY_ZERO"
+    )
     error = Py4JJavaError(Java("x.SparkException", "[TASK_WRITE_FAILED] outer", inner, "TASK_WRITE_FAILED"))
     assert [c.type for c in causes(error)] == ["SparkException", "SparkArithmeticException", "Error"]
     assert translate(error, "x").code == "DIVIDE_BY_ZERO"

@@ -211,7 +211,7 @@ def test_all_problems_are_told_also_of_tables_that_are_not_selected(tmp_path: Pa
 def test_steps_come_after_what_they_wait_for_and_among_equals_as_written(tmp_path: Path) -> None:
     text = """
 gold:
-  last: {sql: "SELECT * FROM gold.z, gold.y, gold.x"}
+  last: {sql: SELECT * FROM gold.z}
   y: {sql: SELECT 1 AS x}
   x: {sql: SELECT 1 AS x}
   z: {sql: SELECT 1 AS x}

@@ -50,6 +50,8 @@ def test_fields_have_the_types_that_they_come_in(spark: SparkSession, tmp_path: 
         ('[{"a":1}] {"a":2}', False),
         ('{"a":1', False),
         ("null", False),
+        ('[{"a":1},null]', False),
+        ('[{"a":[null]},{"a":null}]', True),
         ("[1]", False),
         ('{"a":' * 101 + "1" + "}" * 101, True),
         ('{"a":' * 103 + "1" + "}" * 103, False),

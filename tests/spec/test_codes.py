@@ -24,8 +24,7 @@ NO_CODES = {"utf-8-sig"}
 MADE = {"unknown-format", "cleanse.<rule>"}
 """Codes that are put together from parts."""
 UNSHOWN = {
-    "file-too-large", "late-reference", "nesting-too-deep", "not-utf-8", "two-layouts", "unreadable-file",
-    "zorder-partition",
+    "file-too-large", "late-reference", "nesting-too-deep", "missing-table", "not-utf-8", "unreadable-file",
 }  # fmt: skip
 """Codes without an example: no short file has them, or something else is found first."""
 

@@ -181,8 +181,8 @@ def test_a_batch_loaded_while_the_table_was_restored_is_refused() -> None:
         judge(rows(*planned(1, A), *planned(2, B), result(1, "p", 1)), log, NONE)
 
 
-def test_a_table_with_a_sequence_and_no_ledger_names_the_rebuild() -> None:
-    with pytest.raises(OffsetError, match=r"lakehouse files bronze.x --rebuild"):
+def test_a_table_with_a_sequence_and_no_ledger_says_what_to_do() -> None:
+    with pytest.raises(OffsetError, match="bring `_lakehouse` back from a backup"):
         judge(rows(), history([CREATED, ours(1, 1, "p", 0)], 1), NONE, table="bronze.x")
 
 
