@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
 from lakehouse import cleanse
 from lakehouse.control import commits
 from lakehouse.engine import companions, frames
@@ -85,9 +87,22 @@ def load(run: Run, step: Step, log: Log, work: Work, session: SparkSession, resu
     reject(attempt, [_rejected(attempt, frame, checks)] if counted and counted.quarantined else [])
     if write_rows(attempt, routing.accepted(frame, checks, counted)) is None:
         return False
-    result.add(rows_read=counted.rows if counted else None)
+    result.add(rows_read=counted.rows if counted and step.incremental else _rows_there(attempt))
     note(attempt, counted)
     return True
+
+
+def _rows_there(attempt: Attempt) -> int | None:
+    """Rows of the inputs that are read whole, from their files' statistics; None where only new rows are read."""
+    storage = attempt.run.plan.project.environment.storage
+    rows = 0
+    for item in attempt.work.inputs:
+        log = Log.open(item.path, storage, item.version) if item.since is None else None
+        if log is None:
+            return None
+        files = log.files()
+        rows += (pc.sum(files["num_records"]).as_py() or 0) - (pc.sum(files["deleted"]).as_py() or 0)
+    return rows
 
 
 def refuse(attempt: Attempt, frame: DataFrame, checks: Checks, counted: counts.Evaluated | None) -> None:
@@ -151,6 +166,9 @@ def write_rows(attempt: Attempt, frame: DataFrame, comments: Mapping[str, str] |
     step, run = attempt.step, attempt.run
     columns = {name: column.type for name, column in stored_columns(step, types_of(frame)).items()}
     noted = {n: c.comment or "" for n, c in (step.spec.schema_ or {}).items() if c.comment}
+    # a table without declared columns is what its query says; Delta bridges another type only by a new schema
+    stored = attempt.log.columns
+    other = any(stored.get(name, text) != text for name, text in columns.items())
     target = Target(
         step.name,
         attempt.log.path,
@@ -158,6 +176,7 @@ def write_rows(attempt: Attempt, frame: DataFrame, comments: Mapping[str, str] |
         attempt.log.columns,
         attempt.log.partitioned_by,
         {**noted, **(comments or {})},
+        replace_schema=other and not step.incremental and step.spec.schema_ is None,
     )
     run.note("writing", step.name)
     with point("data", step.name), commit.signed(attempt.session, attempt.signature):

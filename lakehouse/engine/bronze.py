@@ -14,7 +14,6 @@ from lakehouse.engine.results import StepResult
 from lakehouse.engine.run import Run
 from lakehouse.ingest.batch import BatchRequest, Ingested
 from lakehouse.ingest.files import failed_file
-from lakehouse.ingest.read import read_batch
 from lakehouse.lake.errors import causes
 from lakehouse.lake.log import Log
 from lakehouse.planning.decide import Batch, Work
@@ -83,6 +82,8 @@ def _request(
 def _commit(attempt: Attempt, state: State, batch: Batch, request: BatchRequest, unreadable: dict[str, str]) -> bool:
     run, step, result, ledger = attempt.run, attempt.step, attempt.result, state.ledger
     assert ledger is not None, "a Bronze step is observed with its ledger"
+    from lakehouse.ingest.read import read_batch  # imports pyspark, which a run without new files must not
+
     run.note(f"reading {len(request.files):,} files", step.name)
     ingested = read_batch(attempt.session, request)
     failed = {**unreadable, **ingested.failed}

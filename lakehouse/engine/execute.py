@@ -106,7 +106,7 @@ def _limits(plan: Plan, step: Step) -> Limits:
     return Limits(
         timeout=own.timeout or shared.step_timeout,
         max_retries=own.max_retries if own.max_retries is not None else shared.max_retries,
-        retry_delay=own.retry_delay or shared.retry_delay or RETRY_DELAY,
+        retry_delay=next((d for d in (own.retry_delay, shared.retry_delay) if d is not None), RETRY_DELAY),
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,7 +16,23 @@ from lakehouse.errors import MachineError, SpecError, StepError
 from lakehouse.lake.signature import Signature
 from tests.engine.lake import Lake
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 RULE = "expectations: {positive: {expect: n > 0, on_violation: quarantine}}"
+
+
+@pytest.fixture(autouse=True)
+def _clean_catalog(spark: SparkSession) -> Iterator[None]:
+    """The catalog belongs to the whole process: what a test registers there would stand in another's way."""
+
+    def drop() -> None:
+        for layer in ("bronze", "silver", "gold"):
+            spark.sql(f"DROP DATABASE IF EXISTS {layer} CASCADE")
+
+    drop()
+    yield
+    drop()
 
 
 @pytest.fixture
@@ -82,8 +100,5 @@ def test_a_name_that_stands_for_a_table_elsewhere_is_refused_and_not_read_in_its
     lake.run()
     lake.spark.sql("CREATE DATABASE IF NOT EXISTS silver")
     lake.spark.sql(f"CREATE TABLE silver.elsewhere (other INT) USING delta LOCATION '{lake.root}/other'")
-    try:
-        with pytest.raises(MachineError, match=r"silver\.elsewhere is .*other"):
-            lakehouse.session(lake.project(), lake.spark)
-    finally:
-        lake.spark.sql("DROP TABLE silver.elsewhere")
+    with pytest.raises(MachineError, match=r"silver\.elsewhere is .*/other in this session's catalog"):
+        lakehouse.session(lake.project(), lake.spark)

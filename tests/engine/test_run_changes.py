@@ -57,7 +57,6 @@ def test_s84_s85_s88_s90_gold_is_skipped_until_an_input_its_definition_or_a_vari
     assert loaded.rows("gold.q") == [(20,)]
 
 
-@pytest.mark.xfail(reason="nothing sets Target.replace_schema yet: Delta refuses the other type", strict=True)
 def test_s90_a_query_that_gives_another_type_replaces_the_table(loaded: Lake) -> None:
     loaded.tables(gold={"q": "sql: SELECT sum(n) AS n FROM bronze.a"})
     loaded.run()

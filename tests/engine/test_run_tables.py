@@ -251,3 +251,19 @@ def test_rules_are_counted_once_however_often_an_attempt_is_made(lake: Lake, mon
     assert result.warnings == ["positive: 1 of 2 rows break it"]
     assert result.reason.startswith("new rows: bronze.a")
     assert lake.rows("silver.s") == [(1, 10, "x"), (2, -1, "y")]
+
+
+def test_s56_a_rejected_update_leaves_the_stored_row_as_it_was(lake: Lake) -> None:
+    lake.bronze()
+    lake.tables(
+        silver={
+            "s": "from: bronze.a\nschema: {id: int, n: int}\n"
+            "expectations: {positive: {expect: n > 0, on_violation: quarantine}}\n"
+            "merge: {keys: id, sequence_by: _source_modified}"
+        }
+    )
+    lake.file("1.csv", "1,10,a", "2,20,b")
+    lake.run()
+    lake.file("2.csv", "1,-1,a", "2,21,b")
+    assert lake.run()["silver.s"].rows_rejected == 1
+    assert sorted(row[:2] for row in lake.rows("silver.s")) == [(1, 10), (2, 21)]

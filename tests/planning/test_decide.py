@@ -297,7 +297,10 @@ def test_s74_rows_that_somebody_changed_in_a_table_read_as_append_only_stop_its_
         OffsetError, match=r"silver.s: version 2 of bronze.a \(DELETE\) changed rows in a table"
     ) as error:
         decided(lake, "silver.s")
-    assert error.value.fix == "delete the table silver.s to have it made anew from its inputs"
+    assert (
+        error.value.fix
+        == "RESTORE bronze.a to version 1, or delete the table silver.s to have it made anew from its inputs"
+    )
 
 
 def test_s74_what_was_changed_before_the_offset_is_settled_and_rows_appended_by_others_pass(lake: Lake) -> None:

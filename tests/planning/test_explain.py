@@ -78,7 +78,7 @@ def test_a_refusal_comes_with_its_fix_and_others_go_on(lake: Lake) -> None:
     found = explain(compile_(lake.project))
     assert found["silver.s"].action == "refuses"
     assert "version 2 of bronze.a (DELETE) changed rows" in found["silver.s"].reason
-    assert found["silver.s"].fix.startswith("delete the table silver.s to have it made anew")
+    assert "delete the table silver.s to have it made anew" in found["silver.s"].fix
     assert f"    fix: {found['silver.s'].fix}" in found.lines()
     assert found["gold.g"].action == "create"
 
