@@ -12,6 +12,7 @@ from lakehouse.cleanse.values import ColumnList
 from lakehouse.errors import StepError
 from lakehouse.lake.types import canonical
 from lakehouse.names import quoted
+from lakehouse.quality import binding
 from lakehouse.quality import expressions as sql
 from lakehouse.quality.casts import always_fits, strict_cast
 from lakehouse.quality.rows import carried, types_of, visible
@@ -222,6 +223,6 @@ def derive(frame: DataFrame, args: Derive, checks: Checks) -> DataFrame:
         if {column.casefold() for column in reads} & {made.casefold() for made in batch}:
             frame = frame.withColumns(batch)
             batch = {}
-        batch[name] = sql.column(text, checks.variables, checks.now)
+        batch[name] = binding.column(text, checks.variables, checks.now)
         checks.derived(name, reads)
     return frame.withColumns(batch)

@@ -13,6 +13,7 @@ from lakehouse.cleanse.values import Columns
 from lakehouse.errors import StepError
 from lakehouse.model import Names
 from lakehouse.names import quoted
+from lakehouse.quality import binding
 from lakehouse.quality import expressions as sql
 from lakehouse.quality.rows import carried, is_hidden, visible
 
@@ -88,7 +89,7 @@ def filter_(frame: DataFrame, args: Filter, checks: Checks) -> DataFrame:
     """
     from pyspark.sql import functions as F
 
-    condition = sql.column(args.root, checks.variables, checks.now)
+    condition = binding.column(args.root, checks.variables, checks.now)
     failed = checks.failed_cast(sql.columns_of(args.root), removing_only=True)
     return frame.filter(condition if failed is None else failed | F.coalesce(condition, F.lit(False)))
 
@@ -137,7 +138,7 @@ def deduplicate(frame: DataFrame, args: Deduplicate, checks: Checks) -> DataFram
 
 def _sorted(text: str, checks: Checks) -> Column:
     expression, descending, nulls_first = _order(text)
-    column = sql.column(expression, checks.variables, checks.now)
+    column = binding.column(expression, checks.variables, checks.now)
     if descending:
         return column.desc_nulls_first() if nulls_first else column.desc_nulls_last()
     return column.asc_nulls_first() if nulls_first else column.asc_nulls_last()

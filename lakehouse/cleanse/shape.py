@@ -12,6 +12,7 @@ from lakehouse.cleanse.literals import Scalar
 from lakehouse.cleanse.values import Columns
 from lakehouse.errors import StepError
 from lakehouse.names import quoted
+from lakehouse.quality import binding
 from lakehouse.quality import expressions as sql
 from lakehouse.quality.rows import INPUT, carried, types_of, visible
 
@@ -194,7 +195,7 @@ def pivot(frame: DataFrame, args: Pivot, checks: Checks) -> DataFrame:
     (column,) = resolved(frame, [args.column], "pivot")
     carry = [name for name in carried(frame.columns) if name != INPUT]
     keep = [F.max(F.col(quoted(name))).alias(name) for name in carry]
-    measures = [sql.column(text, checks.variables, checks.now).alias(name) for name, text in args.measures.items()]
+    measures = [binding.column(text, checks.variables, checks.now).alias(name) for name, text in args.measures.items()]
     groups = [F.col(quoted(name)) for name in by]
     wide = frame.groupBy(*groups).pivot(quoted(column), list(args.values)).agg(*measures)
     if not keep:

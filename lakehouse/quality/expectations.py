@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lakehouse.errors import StepError, suggestion
 from lakehouse.names import quoted
-from lakehouse.quality import expressions
+from lakehouse.quality import binding
 from lakehouse.quality.checks import Checks
 from lakehouse.quality.core.base import RowExpectation
 from lakehouse.quality.models import Expectation
@@ -43,7 +43,7 @@ def _finding(
     judged: Column | None = None
     if core is None:
         text = expectation.expect or ""
-        violated = ~F.coalesce(expressions.column(text, checks.variables, checks.now), F.lit(False))
+        violated = ~F.coalesce(binding.column(text, checks.variables, checks.now), F.lit(False))
         column, message = (next(iter(spelled.values())) if len(spelled) == 1 else None), f"is not: {text}"
         names = list(spelled.values())
     elif isinstance(core, RowExpectation):
@@ -54,7 +54,7 @@ def _finding(
         judged = core.judged(columns)
         if core.row_condition:
             judged = _both(
-                F.coalesce(expressions.column(core.row_condition, checks.variables, checks.now), F.lit(False)), judged
+                F.coalesce(binding.column(core.row_condition, checks.variables, checks.now), F.lit(False)), judged
             )
         names = [spelled[n] for n in sorted(core.names())]
         column, message = (names[0] if len(names) == 1 else None), core.message()

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
-
-if TYPE_CHECKING:
-    from pyspark.sql import Column
 
 DIALECT = "databricks"
 """Spark's dialect together with the `v:path` of VARIANT, which Spark 4 has too."""
@@ -174,13 +169,3 @@ def check_condition(text: str) -> None:
         raise ExpressionError(
             f"{text!r} calls {found[0]}(), which gives another value at each retry", fix="decide by a column of the row"
         )
-
-
-def column(text: str, variables: Mapping[str, object], now: datetime | None = None) -> Column:
-    """The expression as a Spark column; `:name` stands for a variable's value as a typed literal, never as text.
-
-    `now`, the start of the run, is what `now()`, `current_date` and such give (S36). Raises ExpressionError.
-    """
-    from lakehouse.quality import binding
-
-    return binding.column(text, variables, now)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lakehouse.errors import StepError, suggestion
 from lakehouse.names import quoted
-from lakehouse.quality import expressions
+from lakehouse.quality import binding
 from lakehouse.quality.binding import sql_literal
 from lakehouse.quality.casts import always_fits, strict_cast
 from lakehouse.quality.checks import IS_NULL, Checks
@@ -84,7 +84,7 @@ def _value(name: str, spec: ColumnSpec, types: Mapping[str, str], spelled: Mappi
             fix="correct the name, or give the column a `default`",
         )
     text = spec.default if isinstance(spec.default, str) else sql_literal(spec.default)
-    return expressions.column(text, checks.variables, checks.now).cast(spec.type)
+    return binding.column(text, checks.variables, checks.now).cast(spec.type)
 
 
 def _checks(

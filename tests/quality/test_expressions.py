@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lakehouse.quality import binding
 from lakehouse.quality import expressions as sql
 from lakehouse.quality.binding import bound, sql_literal
 
@@ -158,7 +159,7 @@ VALUES = (
 @given(st.lists(VALUES, min_size=1, max_size=8))
 def test_a_variable_arrives_as_its_value_whatever_it_holds(spark, values):
     variables = {f"v{i}": value for i, value in enumerate(values)}
-    columns = [sql.column(f":v{i}", variables).alias(f"v{i}") for i in range(len(values))]
+    columns = [binding.column(f":v{i}", variables).alias(f"v{i}") for i in range(len(values))]
     row = spark.sql("SELECT 1 AS one").select(*columns).collect()[0]
     for i, value in enumerate(values):
         got = row[f"v{i}"]
@@ -170,5 +171,5 @@ def test_a_variable_arrives_as_its_value_whatever_it_holds(spark, values):
 def test_text_cannot_leave_its_literal(spark):
     for evil in ("' or 1=1 --", "\\' or 1=1 --", "\\", "a\\u0027b", "'; drop table x", "x' /*"):
         frame = spark.createDataFrame([("a",)], "t string")
-        assert frame.filter(sql.column("t = :x", {"x": evil})).count() == 0
-        assert frame.select(sql.column(":x", {"x": evil}).alias("v")).first()["v"] == evil
+        assert frame.filter(binding.column("t = :x", {"x": evil})).count() == 0
+        assert frame.select(binding.column(":x", {"x": evil}).alias("v")).first()["v"] == evil
