@@ -89,7 +89,7 @@ def execute(
                 if deadline.expired:
                     result.interrupted = f"the run took longer than its timeout of {deadline.timeout}"
         except (KeyboardInterrupt, SystemExit) as interrupt:
-            result.interrupted = f"interrupted ({type(interrupt).__name__})"
+            result.interrupted = "terminated" if isinstance(interrupt, SystemExit) else "interrupted"
             raise
         finally:
             result.steps = {s.name: result.steps[s.name] for s in plan.chosen() if s.name in result.steps}

@@ -81,10 +81,10 @@ def _perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> No
                         fix="run again when they have ended",
                     )
                 continue
+            if not loaded:
+                result.reason = "; ".join(filter(None, [result.reason, decision.reason]))
             # files of this run that failed are not tried again in this run
-            did = loaded = True
-            retry_failed = False
-            result.reason = result.reason or decision.reason
+            did, loaded, retry_failed = True, True, False
     result.status = Status.COMPLETED
     if loaded:
         maintain.after(run, step, result)
