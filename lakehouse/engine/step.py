@@ -71,16 +71,9 @@ def _perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> No
             did = True
         elif loaded and not step.is_bronze:
             break  # its inputs are pinned and read: only a query over the clock has something to do again and again
+        elif not _load(run, step, state, decision, result):
+            lost = _lost(step, lost)
         else:
-            if not _load(run, step, state, decision, result):
-                lost += 1
-                if lost > LOST_RACES:
-                    raise OffsetError(
-                        f"{step.name}: other runs committed first {LOST_RACES} times; nothing was written",
-                        code="offset.overtaken",
-                        fix="run again when they have ended",
-                    )
-                continue
             if not loaded:
                 result.reason = "; ".join(filter(None, [result.reason, decision.reason]))
             # files of this run that failed are not tried again in this run
@@ -88,6 +81,17 @@ def _perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> No
     result.status = Status.COMPLETED
     if loaded:
         maintain.after(run, step, result)
+
+
+def _lost(step: Step, lost: int) -> int:
+    """One more race lost; raises OffsetError when it was one too many."""
+    if lost == LOST_RACES:
+        raise OffsetError(
+            f"{step.name}: other runs committed first {LOST_RACES} times; nothing was written",
+            code="offset.overtaken",
+            fix="run again when they have ended",
+        )
+    return lost + 1
 
 
 def _load(run: Run, step: Step, state: State, work: Work, result: StepResult) -> bool:
