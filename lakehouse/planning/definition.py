@@ -9,6 +9,7 @@ from lakehouse.errors import StepError
 from lakehouse.lake.log import Log
 from lakehouse.lake.table import Column, Definition, differences
 from lakehouse.planning.steps import Step
+from lakehouse.quality.rows import is_carried
 from lakehouse.write import merge
 
 MERGE_PROPERTY = "lakehouse.merge"
@@ -40,9 +41,11 @@ def stored_columns(step: Step, types: Mapping[str, str]) -> dict[str, Column]:
     if spec.schema_ is not None:
         columns = {n: Column(c.type, c.nullable, c.comment or "") for n, c in spec.schema_.items()}
         if spec.schema_evolution == "add_new_columns":
-            columns |= {n: Column(t) for n, t in types.items() if _visible(n) and n.casefold() not in _folded(columns)}
+            columns |= {
+                n: Column(t) for n, t in types.items() if not is_carried(n) and n.casefold() not in _folded(columns)
+            }
     else:
-        columns = {n: Column(t) for n, t in types.items() if _visible(n) and not _added_by_merge(step, n)}
+        columns = {n: Column(t) for n, t in types.items() if not is_carried(n) and not _added_by_merge(step, n)}
     if spec.merge is None:
         return columns
     sequence = types.get("__sequence") or types.get("_sequence") or "timestamp"
@@ -52,10 +55,6 @@ def stored_columns(step: Step, types: Mapping[str, str]) -> dict[str, Column]:
 
 def _added_by_merge(step: Step, name: str) -> bool:
     return step.spec.merge is not None and name in merge.stored_columns({}, step.spec.merge, "timestamp")
-
-
-def _visible(name: str) -> bool:
-    return not name.startswith("_")
 
 
 def _folded(names: Mapping[str, object]) -> set[str]:

@@ -14,19 +14,29 @@ INPUT = "__input"
 """Hidden struct of the row as read (S55); only a rejected row ever has it computed."""
 
 
+BRONZE = frozenset({"_source_file", "_source_modified", "_ingested_at", "_batch", "_rescued_data"})
+"""Columns that Bronze adds."""
+_CARRIED = BRONZE | {"_sequence"}
+
+
+def is_carried(name: str) -> bool:
+    """Whether the column goes along with the rows and is stored only where it is named; a source's `_id` is not one."""
+    return is_hidden(name) or name.casefold() in _CARRIED
+
+
 def is_hidden(name: str) -> bool:
     """Whether the column is the library's own and never stored."""
     return name.startswith("__")
 
 
 def visible(columns: Iterable[str]) -> list[str]:
-    """The columns that rules work on: all but the hidden ones and those that start with one underscore."""
-    return [name for name in columns if not name.startswith("_")]
+    """The columns that rules work on: all but those that are carried along."""
+    return [name for name in columns if not is_carried(name)]
 
 
 def carried(columns: Iterable[str]) -> list[str]:
     """The columns that no rule may drop: hidden ones, and those that Bronze added."""
-    return [name for name in columns if name.startswith("_")]
+    return [name for name in columns if is_carried(name)]
 
 
 def types_of(frame: DataFrame) -> dict[str, str]:
