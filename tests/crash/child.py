@@ -1,6 +1,6 @@
 """A process that runs the crash project and is killed by signal 9 at one point.
 
-`child.py ROOT LAKE "before data" TABLE [--off GUARD] [--meanwhile ACT]`; exit code 0 means that it was never there.
+`child.py ROOT LAKE "before data" TABLE [--select TABLE] [--off GUARD] [--meanwhile ACT]`; exit code 0 means that it was never there.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("lake", type=Path)
     parser.add_argument("where")
     parser.add_argument("table")
+    parser.add_argument("--select", default="")
     parser.add_argument("--off", default="")
     parser.add_argument("--meanwhile", default="")
     given = parser.parse_args()
@@ -47,7 +48,7 @@ def main() -> None:
     with ExitStack() as stack:
         if given.off:
             stack.enter_context(guards.off(given.off))
-        lakehouse.run(found, spark=spark)
+        lakehouse.run(found, spark=spark, select=given.select)
 
 
 def connected() -> SparkSession:

@@ -32,13 +32,22 @@ def run(root: Path, lake: Path, spark: SparkSession, **options: Any) -> lakehous
 
 
 def killed(
-    root: Path, lake: Path, where: str, table: str, java: SparkSession | None, *, off: str = "", meanwhile: str = ""
+    root: Path,
+    lake: Path,
+    where: str,
+    table: str,
+    java: SparkSession | None,
+    *,
+    select: str = "",
+    off: str = "",
+    meanwhile: str = "",
 ) -> int:
     """Run the project in a process of its own until it is killed; its exit code, -9 when that was by signal 9.
 
     With `java` the process works with the JVM of that session, which outlives it; else with one that dies with it.
     """
     command = [sys.executable, "-m", "tests.crash.child", str(root), str(lake), where, table]
+    command += ["--select", select] if select else []
     command += ["--off", off] if off else []
     command += ["--meanwhile", meanwhile] if meanwhile else []
     environment = dict(os.environ)
@@ -59,13 +68,13 @@ def copy(lake: Path, to: Path) -> Path:
     return to
 
 
-def contents(root: Path, lake: Path, spark: SparkSession) -> dict[str, Counter[str]]:
-    """Table -> its rows as texts, without what no two runs have in common; of companions the rows that exist."""
+def contents(root: Path, lake: Path, spark: SparkSession, only: str = "") -> dict[str, Counter[str]]:
+    """Table (only one and its companions, or all) -> its rows as texts, without what no two runs have in common; of companions the rows that exist."""
     found = project.load(root, lake)
     rows: dict[str, Counter[str]] = {}
     for text in project.DATA_TABLES:
         name = TableName.parse(text)
-        if Log.open(found.environment.table_path(name)) is None:
+        if not text.startswith(only) or Log.open(found.environment.table_path(name)) is None:
             continue
         frame = read_table(found, name, spark)
         kept = sorted(c for c in frame.columns if c not in VOLATILE)
@@ -79,11 +88,13 @@ def statuses(root: Path, lake: Path) -> dict[str, str]:
     return {Path(r["path"]).name: r["status"] for r in rows}
 
 
-def check_control_plane(root: Path, lake: Path) -> None:
+def check_control_plane(root: Path, lake: Path, only: str = "") -> None:
     """Every commit of the lineage is confirmed, and nothing else is; each loaded batch has its result."""
     found = project.load(root, lake)
     control = Control(found.environment.control_path)
     for name, table in found.tables.items():
+        if only and str(name) != only:
+            continue
         log = Log.open(found.environment.table_path(name))
         assert log is not None, name
         assert log.table_id is not None, name
