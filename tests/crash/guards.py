@@ -97,6 +97,21 @@ def _settle_without(**empty: Any) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _every_companion_row() -> Iterator[None]:
+    def everything(frame: Any, committed: Any) -> Any:
+        return frame
+
+    with patch.object(companions, "existing", everything), patch.object(companions, "remove", lambda *args: None):
+        yield
+
+
+@contextmanager
+def _never_confirmed_late() -> Iterator[None]:
+    with _settle_without(confirm=()), patch.object(decide, "_notes", lambda *args: ()):
+        yield
+
+
 def _reads_back_anything(log: Any, signature: Signature) -> int:
     found: int = log.version
     return found
@@ -110,14 +125,11 @@ GUARDS: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
     "the data commit carries a txn": _no_txn,
     "the data commit carries the offsets": _no_offsets,
     "companions are written before the data": _patch(attempt, "reject", lambda *args, **options: None),
-    "companion rows exist only if their attempt committed": _patch(
-        companions, "existing", lambda frame, committed: frame
-    ),
+    "companion rows exist only if their attempt committed": _every_companion_row,
     "a commit is looked for after it was written": _patch(attempt, "read_back", _reads_back_anything),
     "a RESTORE between decision and commit is looked for": _no_base_check,
-    "a commit of a dead attempt is confirmed": lambda: _settle_without(confirm=()),
+    "a commit of a dead attempt is confirmed": _never_confirmed_late,
     "the result of a dead attempt's batch is noted": lambda: _settle_without(results=()),
-    "batches that a RESTORE undid are voided": lambda: _settle_without(void=()),
 }
 
 

@@ -54,6 +54,7 @@ def other_planner(found: lakehouse.Project, spark: SparkSession) -> None:
     assert len(files) == 3, landing
     from datetime import UTC, datetime
 
+    ledger.base = log.version
     ledger.plan(2, "", files, ingested_at=datetime.now(UTC))
 
 
