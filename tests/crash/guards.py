@@ -9,7 +9,6 @@ from typing import Any
 from unittest.mock import patch
 
 from lakehouse.control.ledger import Ledger
-from lakehouse.control.store import Control
 from lakehouse.engine import attempt, companions, execute
 from lakehouse.lake import commit, lineage
 from lakehouse.lake.signature import Signature
@@ -39,18 +38,6 @@ def _no_offsets() -> Iterator[None]:
     whole = attempt.Attempt.signature.fget
     assert whole is not None
     with patch.object(attempt.Attempt, "signature", property(lambda self: replace(whole(self), offsets={}))):
-        yield
-
-
-@contextmanager
-def _plans_never_conflict() -> Iterator[None]:
-    append = Control.append
-
-    def without(self: Control, name: str, rows: Any, **options: Any) -> None:
-        options.pop("transaction", None)
-        append(self, name, rows, **options)
-
-    with patch.object(Control, "append", without):
         yield
 
 
@@ -119,7 +106,6 @@ def _reads_back_anything(log: Any, signature: Signature) -> int:
 
 GUARDS: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
     "the batch is planned in the ledger before the data": _patch(Ledger, "plan", lambda *args, **options: None),
-    "two planners conflict": _plans_never_conflict,
     "failed rows are written before the data": _patch(Ledger, "failed", lambda *args, **options: None),
     "a failed row counts only if its attempt committed": _failed_rows_of_anybody,
     "the data commit carries a txn": _no_txn,

@@ -230,7 +230,6 @@ def test_batches_that_a_restore_undid_are_loaded_again(world: World) -> None:
 
 KILL_OF_GUARD = {
     "the batch is planned in the ledger before the data": Kill("after data", "bronze.orders"),
-    "two planners conflict": Kill("after ledger", "bronze.orders", meanwhile="other planner"),
     "failed rows are written before the data": Kill("after data", "bronze.orders"),
     "a failed row counts only if its attempt committed": SPECIAL["hide file"],
     "the data commit carries a txn": Kill("after data", "silver.log"),
@@ -244,7 +243,6 @@ KILL_OF_GUARD = {
 }
 IN_THE_KILLED = {
     "the batch is planned in the ledger before the data",
-    "two planners conflict",
     "failed rows are written before the data",
     "the data commit carries a txn",
     "the data commit carries the offsets",
