@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +21,6 @@ from lakehouse.planning.steps import Plan, Step
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-SparkProvider = Callable[[], "SparkSession"]
 
 
 @dataclass

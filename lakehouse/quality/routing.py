@@ -8,6 +8,7 @@ from lakehouse.errors import StepError
 from lakehouse.names import TableName, quoted
 from lakehouse.quality.checks import Checks
 from lakehouse.quality.evaluate import Evaluated, broken
+from lakehouse.quality.records import address, origin
 from lakehouse.quality.rows import INPUT
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ def rejected(
 
     Columns of the input whose name is one of `OWN` are called `_input<name>`.
     """
-    from pyspark.sql import Window
     from pyspark.sql import functions as F
     from pyspark.sql.types import StructType
 
@@ -66,22 +66,13 @@ def rejected(
     assert isinstance(struct, StructType)
     content = F.sha2(F.to_json(F.col(INPUT), {"ignoreNullFields": "false"}), 256)
     rows = frame.filter(wanted).select(F.col(INPUT), failures(checks).alias("_failures"), content.alias("__content"))
-    among_equals = F.row_number().over(Window.partitionBy("__content").orderBy("__content"))
-    address = F.struct(
-        F.lit(str(table)).alias("table"), F.col("__content"), among_equals.alias("ordinal"), F.lit(batch).alias("batch")
-    )
     at = F.lit(checks.now) if checks.now is not None else F.current_timestamp()
     return rows.select(
         *[F.col(f"{INPUT}.{quoted(name)}").alias(stored_as(name)) for name in struct.names],
         F.col("_failures"),
-        F.sha2(F.to_json(address), 256).alias("_quarantine_id"),
+        address("__content", table, batch).alias("_quarantine_id"),
         F.lit(stage).alias("_stage"),
-        F.lit(batch).cast("bigint").alias("_batch"),
-        F.lit(attempt).alias("_attempt"),
-        F.lit(run).alias("_run_id"),
-        at.alias("_quarantined_at"),
-        F.lit(None).cast("string").alias("_replay_id"),
-        F.lit(None).cast("timestamp").alias("_replayed_at"),
+        *[column.alias(name) for name, column in origin(batch, attempt, run, at).items()],
     )
 
 
