@@ -62,12 +62,18 @@ LOCAL: Mapping[str, str] = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
+    # nobody can look at them without the UI, and the plans of a thousand past queries fill the driver's memory
+    "spark.ui.retainedJobs": "50",
+    "spark.ui.retainedStages": "50",
+    "spark.ui.retainedTasks": "1000",
+    "spark.sql.ui.retainedExecutions": "50",
 }
 """For one machine: Spark's own defaults are for clusters and run 50 tasks to read a log of three lines."""
 
 SMALL: Mapping[str, str] = {
     "spark.driver.memory": "1g",
-    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+    # Delta keeps 10,000 tables' states for an hour, a megabyte and more each: hundreds of small lakes fill the memory
+    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Ddelta.log.cacheSize=30",
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.adaptive.enabled": "false",

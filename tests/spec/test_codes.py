@@ -40,7 +40,7 @@ def modules(*folders: str) -> Iterator[ast.Module]:
 def problem_codes() -> set[str]:
     """Words with a hyphen wherever problems are made, and the code of every `Problem(…)` and `say(…)`."""
     found: set[str] = set()
-    for tree in modules("spec", "planning", "api.py", "cli.py"):
+    for tree in modules("spec", "planning", "api.py", "cli"):
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and KEBAB.fullmatch(node.value):
                 found.add(node.value)
