@@ -8,14 +8,19 @@ LakehouseError
 │  ├─ TimeoutExpired  an attempt ran longer than its `timeout`
 │  └─ TransientError  lost executors, I/O, throttling, write conflicts: retried
 ├─ MachineError       no Java, no lake, a session that cannot be used             exit 3
-└─ LockTaken          another run holds the lock of a table                       exit 4
+├─ LockTaken          another run holds the lock of a table                       exit 4
+└─ Redacted           what somebody else raised and what quoted a secret          exit 1
 """
 
 from __future__ import annotations
 
 import difflib
+import heapq
+import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from lakehouse import redaction
 
 
 @dataclass(frozen=True, order=True)
@@ -43,17 +48,22 @@ class Problem:
         tail = f"; {self.fix}" if self.fix else ""
         return f"{self.position}: {self.code}: {self.message}{tail}"
 
+    def unquoted(self) -> Problem:
+        """The problem without secrets, and with the references to environment variables instead of their values."""
+        message, fix = redaction.unquoted(self.message), redaction.unquoted(self.fix)
+        return self if (message, fix) == (self.message, self.fix) else replace(self, message=message, fix=fix)
+
 
 class LakehouseError(Exception):
-    """Base of all errors that the library raises on purpose."""
+    """Base of all errors that the library raises on purpose; their texts show no secret."""
 
     exit_code = 1
 
     def __init__(self, message: str, *, code: str = "", fix: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = redaction.redacted(message)
         self.code = code
-        self.fix = fix
+        self.fix = redaction.redacted(fix)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n  fix: {self.fix}" if self.fix else self.message
@@ -65,7 +75,7 @@ class SpecError(LakehouseError):
     exit_code = 2
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems: Sequence[Problem] = tuple(sorted(set(problems)))
+        self.problems: Sequence[Problem] = tuple(sorted({problem.unquoted() for problem in problems}))
         super().__init__("\n".join(str(p) for p in self.problems), code="spec")
 
 
@@ -101,8 +111,49 @@ class LockTaken(LakehouseError):
     exit_code = 4
 
 
+_LONGEST_NAME = 200
+_COMPARED = 24
+"""Words of which a name is compared with so many at most: comparing costs a tenth of a millisecond."""
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The word that was probably meant, or an empty text when none is near."""
+    if len(word) > _LONGEST_NAME:
+        return ""
+    by_fold = {w.casefold(): w for w in words}
+    folded = word.casefold()
+    candidates: Iterable[str] = by_fold
+    if len(by_fold) > _COMPARED:
+        pairs = _pairs(folded)
+        shared = ((len(pairs & _pairs(other)) / (len(pairs) + len(other)), other) for other in by_fold)
+        candidates = [other for _, other in heapq.nlargest(_COMPARED, shared)]
+    near = difflib.get_close_matches(folded, candidates, n=1, cutoff=0.6)
+    return by_fold[near[0]] if near else ""
+
+
+def _pairs(word: str) -> set[str]:
+    return {word[i : i + 2] for i in range(len(word))}
+
+
+class Redacted(LakehouseError):
+    """What another library raised, as text: it, or what it came from, quoted a secret, for which `***` stands now."""
+
+
+def without_secrets(error: Exception) -> Exception:
+    """The error; where it, or one that it came from, quotes a secret, the same without it.
+
+    To be raised where no other error is being handled, or Python keeps that one with all it says.
+    """
+    if not redaction.quotes_secret(error):
+        return error
+    told = Redacted("".join(traceback.format_exception(error)).rstrip())
+    if not isinstance(error, LakehouseError):
+        return told
+    error.__cause__, error.__context__ = told, None  # its own text shows none
+    return error
+
+
 def suggestion(word: str, words: Iterable[str]) -> str:
     """`did you mean …?` with the nearest of the words, or an empty text when none is near."""
-    near = difflib.get_close_matches(word.casefold(), {w.casefold(): w for w in words}, n=1, cutoff=0.6)
-    by_fold = {w.casefold(): w for w in words}
-    return f"did you mean {by_fold[near[0]]!r}?" if near else ""
+    near = nearest(word, words)
+    return f"did you mean {near!r}?" if near else ""

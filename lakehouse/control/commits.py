@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lakehouse.control.store import Control, sql_text
+from lakehouse.control.store import Control
 from lakehouse.lake.signature import Offset, Signature
 
 
@@ -76,7 +76,7 @@ def clean(control: Control, table_id: str, dead: Sequence[tuple[int, str]], *, t
 def read(control: Control, table_id: str) -> CommitRows:
     """The rows of one table."""
     columns = ("kind", "sequence", "attempt", "version", "target", "offsets")
-    rows = control.read("commits", where=f"table_id = {sql_text(table_id)}", columns=columns).to_pylist()
+    rows = control.read("commits", of=[table_id], columns=columns).to_pylist()
     return CommitRows(
         planned=tuple((r["sequence"], r["attempt"]) for r in rows if r["kind"] == "planned"),
         confirmed=tuple(

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from lakehouse.control.store import Control, PlanConflict, sql_text
+from lakehouse.control.store import Control, PlanConflict
 from lakehouse.control.tables import FILES
 from lakehouse.sources.base import SourceFile
 
@@ -38,8 +38,7 @@ class Ledger:
     def open(cls, control: Control, table_id: str, *, table: str, run: str = "") -> Ledger:
         """Look at the ledger; writes nothing. `table` is the table's name and `run` the run's id, for people."""
         opened = control.open("files")
-        where = f"table_id = {sql_text(table_id)}"
-        rows = _empty() if opened is None else control.read("files", where=where, columns=COLUMNS, through=opened)
+        rows = _empty() if opened is None else control.read("files", of=[table_id], columns=COLUMNS, through=opened)
         return cls(control, table_id, table, run, rows, opened)
 
     def plan(

@@ -19,7 +19,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from lakehouse.control.tables import FORMAT, FORMAT_PROPERTY, TABLES, ControlTable
 from lakehouse.errors import MachineError, TransientError
 from lakehouse.lake.storage import is_local, local_path
+from lakehouse.redaction import redacted_in
 
+_TOLD = frozenset({"error", "message", "reason", "details", "metrics", "variables", "sample", "observed"})
+"""Columns for people, which show no secret; the others are what the next run goes by, and stay as they are."""
 NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 _RETRIES = 100
 _PROPERTIES = {
@@ -130,10 +133,22 @@ class Control:
             raise MachineError(f"{self.path(name)} cannot be written: {error}", code="control.unwritable") from error
 
     def read(
-        self, name: str, *, where: str = "", columns: Sequence[str] = (), through: DeltaTable | None = None
+        self,
+        name: str,
+        *,
+        of: Sequence[str] = (),
+        where: str = "",
+        columns: Sequence[str] = (),
+        through: DeltaTable | None = None,
     ) -> pa.Table:
-        """Rows of a control table, in no order: all columns or the named ones, filtered by a SQL condition."""
+        """Rows of a control table, in no order: all columns or the named ones.
+
+        `of` are ids of data tables whose rows are wanted, `where` is a SQL condition; without them all rows are given.
+        """
         spec = TABLES[name]
+        if of:
+            ids = f"table_id IN ({', '.join(sql_text(i) for i in of)})"
+            where = f"{ids} AND ({where})" if where else ids
         wanted = tuple(columns) or tuple(spec.columns)
         schema = pa.schema([(column, spec.columns[column]) for column in wanted])
         table = through if through is not None else self.open(name)
@@ -163,6 +178,7 @@ def to_arrow(spec: ControlTable, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
         if unknown:
             raise ValueError(f"the control table {spec.name} has no column {sorted(unknown)}")
         made = {"at": now, **{key: value for key, value in row.items() if not (key == "at" and value is None)}}
+        made |= {name: redacted_in(made[name]) for name in _TOLD & made.keys()}
         plain.append({k: _text(v) if isinstance(v, Mapping | list | tuple) else v for k, v in made.items()})
     return pa.Table.from_pylist(plain, schema=spec.schema)
 

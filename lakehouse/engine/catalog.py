@@ -86,5 +86,4 @@ def _existing(project: Project, companion: TableName, frame: DataFrame) -> DataF
 def _spark(project: Project, spark: SparkSession | None) -> SparkSession:
     if spark is not None:
         return sessions.adopt(spark)
-    conf = {k: str(v) for k, v in project.environment.spark.conf.items()}
-    return sessions.build(project.environment.spark.master, conf)
+    return sessions.build(project.environment.spark.master, project.environment.spark_conf)

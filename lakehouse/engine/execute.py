@@ -25,6 +25,7 @@ from lakehouse.engine.run import Run
 from lakehouse.engine.step import perform
 from lakehouse.errors import LakehouseError, TransientError
 from lakehouse.planning.steps import Plan, Step
+from lakehouse.redaction import redacted
 from lakehouse.spec.environment import Environment
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def execute(
     what is running, writes the audit rows and is raised again.
     """
     environment = plan.project.environment
+    environment.forget_secrets()
     control = Control(environment.control_path, environment.storage)
     audit = Audit(control)
     began = time.monotonic()
@@ -228,6 +230,13 @@ def _error_row(run: Run, result: StepResult) -> dict[str, Any]:
     }
 
 
+class _WithoutSecrets(logging.Formatter):
+    """Looks at the whole line, the traceback in it included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
+
+
 @contextmanager
 def _log_file(run: Run, level: str) -> Iterator[None]:
     """Our own lines go to the run's log file, beside Spark's."""
@@ -237,7 +246,7 @@ def _log_file(run: Run, level: str) -> Iterator[None]:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logger = logging.getLogger("lakehouse")
     before = logger.level, logger.propagate
     logger.setLevel(level.upper())

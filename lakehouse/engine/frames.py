@@ -27,7 +27,7 @@ def checks_of(run: Run, step: Step) -> Checks:
     spec = step.spec
     loader = spec.auto_loader
     return Checks(
-        variables=run.plan.project.variables_of(step.name),
+        variables={**run.plan.project.variables_of(step.name), **step.variables},
         now=run.started_at,
         on_schema_violation=spec.on_schema_violation,
         on_violation=spec.expectations_on_violation,
@@ -70,16 +70,7 @@ def shaped(frame: DataFrame, step: Step, checks: Checks) -> DataFrame:
     if hasattr(way, "result"):
         frame = way.result(frame, step.options, checks.variables, checks.now)
     if spec.schema_ is not None and not step.is_bronze:
-        frame = schema.enforce(frame, spec.schema_, checks, keep_others=_others_are_needed(step))
+        frame = schema.enforce(frame, spec.schema_, checks, keep_others=step.keeps_others)
     if hasattr(way, "controls"):
         frame = way.controls(frame, step.options, checks)
     return expectations.judge(frame, spec.expectations, checks)
-
-
-def _others_are_needed(step: Step) -> bool:
-    """Whether columns that `schema` does not declare are stored, or read by the way to write without being stored."""
-    spec, way = step.spec, WAYS[step.way]
-    declared = {name.casefold() for name in spec.schema_ or {}}
-    read: frozenset[str] = way.reads(step.options) if hasattr(way, "reads") else frozenset()
-    named = {name.casefold() for name in read if not name.startswith("_")}
-    return spec.schema_evolution == "add_new_columns" or not named <= declared

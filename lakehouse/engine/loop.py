@@ -124,6 +124,7 @@ def _one(step: Step, perform: Perform, limits: Limits, tell: Listener, stop: thr
                 break
             result.status, result.error, result.reason = Status.RUNNING, None, ""
     result.seconds = time.monotonic() - began
+    result.hide_secrets()
     tell(Event("step finished", step.name, result.reason, result))
     return result
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from lakehouse.lake.signature import Signature
 from lakehouse.names import TableName
+from lakehouse.redaction import redacted
 
 
 class Status(StrEnum):
@@ -100,6 +101,10 @@ class StepResult:
             old = known.get(item.name)
             known[item.name] = item if old is None else item.plus(old)
         self.expectations = list(known.values())
+
+    def hide_secrets(self) -> None:
+        """Put `***` for secrets into what is told: texts of Spark and of files are among it."""
+        self.reason, self.warnings = redacted(self.reason), [redacted(text) for text in self.warnings]
 
     def add(self, **counts: int | None) -> None:
         """Add to the counts; the commits of a step (batches) are counted together."""

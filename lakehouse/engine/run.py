@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakehouse.control.store import Control
+from lakehouse.engine import hiding
 from lakehouse.engine import session as sessions
 from lakehouse.engine.results import Event, Listener
 from lakehouse.lake.log import Log
 from lakehouse.names import TableName
 from lakehouse.planning.inputs import read_only
+from lakehouse.planning.late import date_of, with_values
 from lakehouse.planning.steps import Plan, Step
 
 if TYPE_CHECKING:
@@ -60,10 +62,20 @@ class Run:
                     self._spark = sessions.adopt(self.given)
                 else:
                     began = time.monotonic()
-                    conf = {k: str(v) for k, v in environment.spark.conf.items()}
+                    conf = environment.spark_conf
                     self._spark = sessions.build(environment.spark.master, conf, log_file=self.log_file)
                     self.note(f"Spark started in {time.monotonic() - began:.1f} s")
+            hiding.hide_in_log(self._spark._jvm)
             return self._spark
+
+    def with_values(self, step: Step) -> Step:
+        """The step with the run's id and date and its secrets in place of the references to them.
+
+        Raises MachineError when there is no such secret.
+        """
+        environment = self.plan.project.environment
+        known = {"run.id": self.id, "run.date": date_of(self.started_at, environment)}
+        return with_values(step, lambda name: known[name] if name in known else environment.secret(name))
 
     def session(self, step: Step) -> SparkSession:
         """The step's own session; the jobs of the calling thread are in a group by which they can be cancelled."""
@@ -71,8 +83,8 @@ class Run:
         # a group belongs to the thread, and a step may be tried again in another one
         spark.sparkContext.setJobGroup(self.group(step), f"lakehouse {step.name}", interruptOnCancel=True)
         if step.name not in self._sessions:
-            zone = self.plan.project.environment.time_zone
-            self._sessions[step.name] = sessions.step_session(spark, {"spark.sql.session.timeZone": zone})
+            conf = {"spark.sql.session.timeZone": self.plan.project.environment.time_zone}
+            self._sessions[step.name] = sessions.step_session(spark, conf | hiding.redaction_of(step, spark))
         return self._sessions[step.name]
 
     def group(self, step: Step) -> str:

@@ -13,12 +13,12 @@ from lakehouse.engine.loop import Deadline
 from lakehouse.engine.points import point
 from lakehouse.engine.results import Status, StepResult
 from lakehouse.engine.run import Run
-from lakehouse.errors import OffsetError, StepError
+from lakehouse.errors import OffsetError, StepError, without_secrets
 from lakehouse.lake import table
 from lakehouse.lake.signature import Signature
-from lakehouse.planning.columns import BRONZE
 from lakehouse.planning.decide import Alter, Create, Idle, Settle, Work, decide
 from lakehouse.planning.definition import definition
+from lakehouse.planning.known import BRONZE
 from lakehouse.planning.steps import Step
 from lakehouse.quality.rows import types_of
 from lakehouse.sources.base import SourceFile
@@ -35,10 +35,17 @@ def perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> Non
     Raises StepError or TransientError, whatever Spark, Delta or the user's own code raised.
     """
     deadline.on_expiry = lambda: run.cancel(step)
+    filled = step
     try:
-        _perform(run, step, deadline, result)
+        filled = run.with_values(step)
+        _perform(run, filled, deadline, result)
     except Exception as error:
-        raise blamed(error, step) from error
+        raised, found = error, blamed(error, filled)
+    else:
+        return
+    if found is raised:
+        raise without_secrets(found)
+    raise found from without_secrets(raised)
 
 
 def _perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> None:

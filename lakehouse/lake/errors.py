@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lakehouse.errors import LakehouseError, StepError, TransientError
+from lakehouse.redaction import redacted
 
 _CLASS = re.compile(r"\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\]")
 _CONCURRENT = re.compile(r"\[(DELTA_CONCURRENT_[A-Z_]+|DELTA_METADATA_CHANGED|DELTA_PROTOCOL_CHANGED)")
@@ -32,7 +33,10 @@ _RAISED = {"DIVIDE_BY_ZERO", "CAST_INVALID_INPUT", "CAST_OVERFLOW", "ARITHMETIC_
 
 @dataclass(frozen=True)
 class Cause:
-    """One exception of a chain: its Java (or Python) class, its error class such as DIVIDE_BY_ZERO, its message."""
+    """One exception of a chain: its Java (or Python) class, its error class such as DIVIDE_BY_ZERO, its message.
+
+    The message shows no secret.
+    """
 
     type: str
     condition: str
@@ -43,7 +47,7 @@ def causes(error: BaseException) -> list[Cause]:
     """The chain from the outermost to the innermost cause."""
     java = _java_of(error)
     chain = list(_java_chain(java)) if java is not None else []
-    return chain or [Cause(type(error).__name__, _condition(str(error)), str(error))]
+    return chain or [Cause(type(error).__name__, _condition(str(error)), redacted(str(error)))]
 
 
 def translate(error: BaseException, doing: str) -> LakehouseError:
@@ -92,7 +96,7 @@ def _java_chain(java: Any) -> Iterator[Cause]:
             return
         name = java.getClass().getName()
         text = java.getMessage() or ""
-        yield Cause(name.rsplit(".", 1)[-1], _java_condition(java) or _condition(text), text)
+        yield Cause(name.rsplit(".", 1)[-1], _java_condition(java) or _condition(text), redacted(text))
         java = java.getCause()
 
 

@@ -12,6 +12,7 @@ from lakehouse.errors import Position, Problem, suggestion
 from lakehouse.names import is_identifier
 from lakehouse.spec.environment import Environment
 from lakehouse.spec.files import SUFFIXES, Layout
+from lakehouse.spec.late import fits_config, misplaced
 from lakehouse.spec.messages import wrong_type
 from lakehouse.spec.nodes import MapNode, Node, Scalar, lines_of, merged, node_of, position, read, short
 from lakehouse.spec.rules import not_built
@@ -39,10 +40,12 @@ class Settings:
     used: set[str] = field(default_factory=set)
     """Names that configs use themselves."""
 
-    @property
-    def over(self) -> dict[str, Node]:
-        """What wins over a pipeline's own variables."""
-        return {**self.variables, **self.arguments}
+    def over(self, own: MapNode | None) -> dict[str, Node]:
+        """A pipeline's variables: those of configs merged over its own, maps key by key; `--var` replaces."""
+        configs = MapNode(self.variables, {name: node.mark for name, node in self.variables.items()}, ("", 1, 1))
+        both = merged(own, configs)
+        assert isinstance(both, MapNode)
+        return {**both.items, **self.arguments}
 
 
 def parse_argument(text: str) -> tuple[str, Any]:
@@ -68,12 +71,12 @@ def read_settings(layout: Layout, env: str, given: Mapping[str, Any], problems: 
     variables = Variables({**own, **arguments}, os.environ, problems, late=frozenset({"layer"}))
     problems += plain_secrets(node)
     rest = {key: item for key, item in node.items.items() if key != "variables"}
-    replaced = variables.replaced(MapNode(rest, node.keys, node.mark))
+    replaced = variables.replaced(node.holding(rest))
+    problems += [*plain_secrets(replaced), *misplaced(replaced, fits_config)]
     if isinstance(replaced, MapNode) and declared is not None:
-        replaced = MapNode({**replaced.items, "variables": declared}, node.keys, node.mark)
+        replaced = replaced.holding({**replaced.items, "variables": declared})
     judged = judge(Environment, replaced, node.mark, problems)
-    if judged.value is not None:
-        problems += not_built(judged.value, judged.node, node.mark)
+    problems += not_built(judged, node.mark)
     placed = (judged.value or Environment()).at(layout.root, env)
     return Settings(placed, own, arguments, os.environ, sources, variables.used)
 

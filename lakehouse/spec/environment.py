@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
+from lakehouse import redaction
 from lakehouse.model import LATER, Duration, Model
 from lakehouse.names import CONTROL, TableName
+from lakehouse.spec.late import filled
+from lakehouse.spec.leaves import PROVIDERS, Provider
+from lakehouse.spec.secrets import is_secret
 from lakehouse.spec.table import TextMap
+from lakehouse.spec.vault import Vault
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -49,15 +55,6 @@ class History(Model):
 
     retain: Duration | None = None
     """Age at which runs, steps, results and logs go; never the ledger and commits. A year by default."""
-
-
-class Secrets(Model):
-    """Where `${secret:scope/key}` comes from."""
-
-    provider: str = Field("environment", min_length=1)
-    """`environment`, `file`, or a cloud's vault."""
-    options: TextMap = Field(default_factory=dict)
-    """The provider's own options."""
 
 
 class Webhook(Model):
@@ -113,9 +110,9 @@ class Environment(Model):
     """How long the control plane remembers."""
     variables: dict[str, Any] = Field(default_factory=dict)
     """Values for `${name}` and `:name`, over those of the pipelines."""
-    secrets: Secrets = Field(default_factory=Secrets, json_schema_extra=LATER)
-    """Where secrets come from."""
-    storage: TextMap = Field(default_factory=dict)
+    secrets: Provider = Field(default_factory=PROVIDERS["environment"].Options)
+    """Where `${secret:scope/key}` comes from; environment variables by default."""
+    storage_: TextMap = Field(default_factory=dict, alias="storage")
     """The object store's settings by its own names, as `aws_endpoint_url`."""
     notifications: Notifications | None = Field(None, json_schema_extra=LATER)
     """Who is told how a run ended."""
@@ -124,6 +121,7 @@ class Environment(Model):
 
     _name: str = PrivateAttr("local")
     _root: Path = PrivateAttr(default_factory=Path)
+    _vault: Vault = PrivateAttr(default_factory=Vault)
 
     def at(self, root: Path, name: str) -> Environment:
         """This environment under its name, with the project's folder that relative paths start from."""
@@ -140,6 +138,34 @@ class Environment(Model):
     def root(self) -> Path:
         """The project's folder."""
         return self._root
+
+    @property
+    def storage(self) -> Mapping[str, str]:
+        """The object store's settings with secrets in them; raises MachineError when there is no such secret."""
+        return self._handed_on(self.storage_)
+
+    @property
+    def spark_conf(self) -> Mapping[str, str]:
+        """Spark's settings with secrets in them; raises MachineError when there is no such secret."""
+        return self._handed_on(self.spark.conf)
+
+    def _handed_on(self, settings: Mapping[str, str]) -> Mapping[str, str]:
+        found = filled(settings, self.secret)
+        for name, value in found.items():
+            if is_secret(name):
+                redaction.hide(value)  # one that a program put there itself
+        return found
+
+    def secret(self, reference: str) -> str:
+        """What `secret:scope/key` or `env:NAME` stands for, read once; from now on it is hidden wherever it turns up.
+
+        Raises MachineError when there is no such secret, or when it cannot be read.
+        """
+        return self._vault.secret(self.secrets, self._root, reference)
+
+    def forget_secrets(self) -> None:
+        """Read secrets anew when they are needed next."""
+        self._vault.forget()
 
     @property
     def lake_path(self) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
+from lakehouse import redaction
 from lakehouse.errors import Problem, suggestion
 from lakehouse.spec.nodes import (
     DEEPEST,
@@ -18,19 +19,24 @@ from lakehouse.spec.nodes import (
     position,
     short,
 )
+from lakehouse.spec.secrets import SECTIONS, is_secret, password_in
 
 RESERVED = ("env", "secret", "run", "tasks")
 """First words of references that are not variables."""
 
-BUILT: frozenset[str] = frozenset()
+BUILT: frozenset[str] = frozenset({"secret", "run"})
 """Kinds of late references that the engine resolves by now, of `secret`, `run`, `tasks`; the others are refused."""
 
 LARGEST_TEXT = 5_000_000
 """Characters that variables may add to a file."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
-LATE = r"secret:[^/{}]+/[^{}]+|run\.(?:id|date)|tasks\.\w+\.result\.\w+"
-"""What stands between the braces of a reference that is known at run time only."""
+_NAME = r"[\w-][\w.-]*"
+LATE = rf"secret:{_NAME}(?:/{_NAME})+|env:[^{{}}]+|run\.(?:id|date)|tasks\.\w+\.result\.\w+"
+"""What stands between the braces of a reference that is known at run time only.
+
+An environment variable is one of them where it holds a secret: its own name says so, or that of its setting.
+"""
 _LATE = re.compile(rf"(?:{LATE})\Z")
 _LATE_IN_TEXT = re.compile(rf"\$(\$?)\{{({LATE})\}}")
 
@@ -98,30 +104,37 @@ class Variables:
                 raise _Refused("variable-cycle", f"the variable refers to itself: {way}")
             self._open.append(name)
             try:
-                self._done[name] = self.replaced(self.values[name])
+                self._done[name] = self.replaced(self.values[name], inside=True, secret=is_secret(name))
             finally:
                 self._open.pop()
         return self._done[name]
 
-    def replaced(self, node: Node) -> Node:
-        """The node with every reference replaced; what cannot be replaced is reported and marked broken."""
+    def replaced(self, node: Node, inside: bool = False, secret: bool = False) -> Node:
+        """The node with every reference replaced; what cannot be replaced is reported and marked broken.
+
+        Of a `secret` the environment variables stay references; `inside` settings their names tell whether they are.
+        """
         if not node.live:
             return node
         if isinstance(node, Scalar):
-            return self._scalar(node)
+            found = self._scalar(node)
+            return _kept(found) if secret or (isinstance(found, Scalar) and password_in(found.text)) else found
         if isinstance(node, ListNode):
-            return self._bounded(ListNode([self.replaced(item) for item in node.items], node.mark))
+            return self._bounded(ListNode([self.replaced(item, inside, secret) for item in node.items], node.mark))
         items: dict[str, Node] = {}
         keys: dict[str, Mark] = {}
+        lost = node.lost
         for key, item in node.items.items():
             name = self.key(key, node.keys[key])
             if name in items:
                 message = f"the key {short(name)!r} is written twice once variables are put in"
                 self._report(node.keys[key], "duplicate-key", message)
-            elif name is not None:
-                items[name] = self.replaced(item)
-                keys[name] = node.keys[key]
-        return self._bounded(MapNode(items, keys, node.mark))
+            if name is None or name in items:
+                lost = True
+                continue
+            items[name] = self.replaced(item, inside or key in SECTIONS, secret or (inside and is_secret(name)))
+            keys[name] = node.keys[key]
+        return self._bounded(MapNode(items, keys, node.mark, lost))
 
     def key(self, key: str, mark: Mark) -> str | None:
         """A key with its references replaced; None when that was not possible, which is reported."""
@@ -146,13 +159,14 @@ class Variables:
             parts = [self._text(node, match) for match in _REFERENCE.finditer(node.text)]
             if None in parts:
                 return Scalar(node.text, node.text, node.mark, broken=True)
-            self.growth.add(0, sum(len(part or "") for part in parts))
+            self.growth.add(0, sum(len(part[0]) for part in parts if part))
         except _Refused as refused:
             self._report(node.mark, refused.code, refused.message, refused.fix)
             return Scalar(node.text, node.text, node.mark, broken=True)
-        rest = iter(parts)
-        text = _REFERENCE.sub(lambda _: next(rest) or "", node.text)
-        return Scalar(text, text, node.mark)
+        text, reference = (_filled(node.text, [part[which] for part in parts if part]) for which in (0, 1))
+        if text == node.text:
+            return node
+        return Scalar(text, text, node.mark, reference="" if reference == text else reference)
 
     def _whole(self, node: Scalar, name: str) -> Node:
         value = self._value(name)
@@ -160,41 +174,42 @@ class Variables:
             return node
         self.growth.add(value.size, 0)
         if isinstance(value, Scalar):
-            return Scalar(value.value, value.text, node.mark, broken=value.broken)
+            return Scalar(value.value, value.text, node.mark, broken=value.broken, reference=value.reference)
         if isinstance(value, ListNode):
             return ListNode(value.items, node.mark)
-        return MapNode(value.items, value.keys, node.mark)
+        return MapNode(value.items, value.keys, node.mark, value.lost)
 
-    def _text(self, node: Scalar, match: re.Match[str]) -> str | None:
-        """What takes the place of one reference in a longer text; None when it cannot, which is reported."""
+    def _text(self, node: Scalar, match: re.Match[str]) -> tuple[str, str] | None:
+        """What takes the place of one reference in a longer text, and the same with environment variables still in it.
+
+        None when nothing can, which is reported.
+        """
         name = match.group(1)
         if match.group() == "$${":
             # what would then read as a late reference keeps its sign until those are replaced
-            return "$${" if _LATE_IN_TEXT.match(node.text, match.start()) else "${"
+            sign = "$${" if _LATE_IN_TEXT.match(node.text, match.start()) else "${"
+            return sign, sign
         try:
             if name is None:
                 raise _Refused("variable-syntax", "`${` is opened and not closed", "write `$${` for a plain `${`")
             value = self._value(name)
             if value is None:
-                return match.group()
+                return match.group(), match.group()
             if not isinstance(value, Scalar) or value.value is None:
                 what = "nothing" if isinstance(value, Scalar) else "a list" if isinstance(value, ListNode) else "a map"
                 fix = "let it stand alone, or take one of its values"
                 raise _Refused("variable-type", f"${{{name}}} is {what} and cannot stand inside a longer text", fix)
         except _Refused as refused:
-            before = node.text[: match.start()]
-            line = before.count("\n")
-            mark = node.place(line, match.start() - (before.rfind("\n") + 1))
-            self._report(mark, refused.code, refused.message, refused.fix)
+            self._report(node.place_of(match.start()), refused.code, refused.message, refused.fix)
             return None
-        return None if value.broken else value.text
+        return None if value.broken else (value.text, value.reference or value.text)
 
     def _value(self, name: str) -> Node | None:
         """What a reference stands for; None for one that is known at run time only."""
         kind, colon, rest = name.partition(":")
         if colon and kind == "env":
             if rest in self.environ:
-                return Scalar(self.environ[rest], self.environ[rest], ("", 1, 1))
+                return None if is_secret(rest) else _environment(name, self.environ[rest])
             near = suggestion(rest, self.environ)
             fix = near or "set it, or write the value in configs"
             raise _Refused("missing-environment-variable", f"the environment variable {short(rest)!r} is not set", fix)
@@ -239,15 +254,40 @@ def _late_form(name: str) -> NoReturn:
     forms = {
         "run": "known at run time are `${run.id}` and `${run.date}`",
         "tasks": "write `${tasks.<name>.result.<key>}`",
-        "secret": "write `${secret:scope/key}`",
+        "secret": "write `${secret:scope/key}`, of letters, digits, `_`, `-` and `.`",
         "env": "write `${env:NAME}`",
     }
     raise _Refused("unknown-variable", f"`${{{short(name)}}}` is not known", forms[re.split(r"[.:]", name)[0]])
 
 
-def late_references(text: str) -> tuple[str, ...]:
-    """References in a text that are known at run time only, without their braces: `run.date`, `secret:scope/key`."""
-    return tuple(match.group(2) for match in _LATE_IN_TEXT.finditer(text) if not match.group(1))
+def _environment(name: str, value: str) -> Scalar:
+    """An environment variable's value, in which nothing is a reference."""
+    redaction.came_from(value, f"${{{name}}}")
+    text = _LATE_IN_TEXT.sub(lambda match: f"${match.group()}", value)
+    return Scalar(text, text, ("", 1, 1), reference=f"${{{name}}}")
+
+
+def _filled(text: str, parts: list[str]) -> str:
+    rest = iter(parts)
+    return _REFERENCE.sub(lambda _: next(rest), text)
+
+
+def _kept(node: Node) -> Node:
+    """The node with references in place of what came from the environment."""
+    if isinstance(node, Scalar):
+        return Scalar(node.reference, node.reference, node.mark, broken=node.broken) if node.reference else node
+    if isinstance(node, ListNode):
+        return ListNode([_kept(item) for item in node.items], node.mark)
+    return node.holding({key: _kept(item) for key, item in node.items.items()})
+
+
+def late_references(text: str, *, escaped: bool = False) -> tuple[str, ...]:
+    """References in a text that are known at run time only, without their braces: `run.date`, `secret:scope/key`.
+
+    With `escaped` those too that are written `$${…}`, each with a `$` before it.
+    """
+    found = (match.group(1) + match.group(2) for match in _LATE_IN_TEXT.finditer(text))
+    return tuple(reference for reference in found if escaped or not reference.startswith("$"))
 
 
 def resolve_late(text: str, value_of: Callable[[str], str]) -> str:
