@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from lakehouse.errors import StepError, suggestion
 from lakehouse.model import Model, Root
+from lakehouse.quality.flow import Flow, changed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -34,6 +35,17 @@ class Arguments(Model):
         """The SQL expressions in the arguments, each with its place."""
         yield from ()
 
+    def checks(self, word: str) -> Iterator[tuple[str, str | None]]:
+        """Checks that the rule makes itself, as `cast.price`, and their action; None: the table's for its schema."""
+        yield from ()
+
+    def flow(self) -> Sequence[Flow] | None:
+        """Which columns the rule makes of which, one thing done after the other; None when that cannot be told.
+
+        By default it changes the columns that it reads, in place.
+        """
+        return _in_place(self.reads())
+
 
 class BareArguments(Root):
     """Arguments of a rule written as a list, a text, or a map of the user's own names."""
@@ -45,6 +57,21 @@ class BareArguments(Root):
     def expressions(self) -> Iterator[tuple[Loc, str]]:
         """The SQL expressions in the arguments, each with its place."""
         yield from ()
+
+    def checks(self, word: str) -> Iterator[tuple[str, str | None]]:
+        """Checks that the rule makes itself, as `cast.price`, and their action; None: the table's for its schema."""
+        yield from ()
+
+    def flow(self) -> Sequence[Flow] | None:
+        """Which columns the rule makes of which, one thing done after the other; None when that cannot be told.
+
+        By default it changes the columns that it reads, in place.
+        """
+        return _in_place(self.reads())
+
+
+def _in_place(reads: Iterable[tuple[Loc, str]]) -> Sequence[Flow]:
+    return [Flow({name: changed(name) for _, name in reads})]
 
 
 AnyArguments = Arguments | BareArguments
@@ -121,9 +148,15 @@ def resolved(frame: DataFrame, names: Iterable[str], word: str) -> list[str]:
 
 def own_name(name: str) -> str:
     """The name, when a user may make a column of it; raises ValueError for names with two leading underscores."""
+    if not name:
+        raise ValueError("a column must have a name")
     if name.startswith("__"):
-        raise ValueError(f"{name!r}: names that start with two underscores are used by the library")
+        raise ValueError(f"{name!r} cannot be a column: names that start with two underscores are the library's")
     return name
+
+
+OwnName = Annotated[str, AfterValidator(own_name)]
+"""Name of a column that a user may make."""
 
 
 def one_rule(value: Any) -> tuple[Rule, AnyArguments]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from lakehouse.cleanse.base import BareArguments, Known, Loc, look_up, own_name, resolved, rule
+from lakehouse.cleanse.base import BareArguments, Known, Loc, OwnName, look_up, resolved, rule
 from lakehouse.cleanse.values import ColumnList
 from lakehouse.errors import StepError
-from lakehouse.lake.types import canonical
 from lakehouse.names import quoted
 from lakehouse.quality import binding
 from lakehouse.quality import expressions as sql
 from lakehouse.quality.casts import always_fits, strict_cast
+from lakehouse.quality.fields import RowExpression, TypeText
+from lakehouse.quality.flow import Flow, same, value
 from lakehouse.quality.rows import carried, types_of, visible
 from lakehouse.quality.texts import value_text
 
@@ -27,42 +28,44 @@ if TYPE_CHECKING:
 class Cast(BareArguments):
     """Other types for columns, as strict as `schema`: `{column: type}`."""
 
-    root: dict[str, str] = Field(min_length=1)
-
-    @field_validator("root")
-    @classmethod
-    def _types_are_types(cls, value: dict[str, str]) -> dict[str, str]:
-        return {own_name(name): canonical(text) for name, text in value.items()}
+    root: dict[OwnName, TypeText] = Field(min_length=1)
 
     def reads(self) -> Iterator[tuple[Loc, str]]:
         for name in self.root:
             yield (name,), name
 
+    def checks(self, word: str) -> Iterator[tuple[str, str | None]]:
+        yield from ((f"{word}.{name}", None) for name in self.root)
+
 
 class Rename(BareArguments):
     """Other names for columns: `{old: new}`."""
 
-    root: dict[str, str] = Field(min_length=1)
+    root: dict[str, OwnName] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Rename:
-        for name in self.root.values():
-            if not name:
-                raise ValueError("a column must have a name")
         for old in self.root:
             _not_carried(old, "renamed")
-        new = [own_name(name).casefold() for name in self.root.values()]
-        if len(set(new)) != len(new):
-            raise ValueError("two columns would get the same name")
+        new = [name.casefold() for name in self.root.values()]
+        for index, name in enumerate(self.root.values()):
+            if name.casefold() in new[:index]:
+                raise ValueError(f"two columns would be called {name!r}; names ignore case")
         return self
 
     def reads(self) -> Iterator[tuple[Loc, str]]:
         for name in self.root:
             yield (name,), name
 
+    def flow(self) -> Sequence[Flow]:
+        return [Flow({new: same(old) for old, new in self.root.items()}, gone=frozenset(self.root))]
+
 
 class Select(ColumnList):
     """These columns only, in this order; those that start with an underscore stay."""
+
+    def flow(self) -> Sequence[Flow]:
+        return [Flow(only=self.root)]
 
 
 class Drop(ColumnList):
@@ -74,19 +77,14 @@ class Drop(ColumnList):
             _not_carried(name, "dropped")
         return self
 
+    def flow(self) -> Sequence[Flow]:
+        return [Flow(gone=frozenset(self.root))]
+
 
 class Derive(BareArguments):
     """Columns computed from others, each seeing those above it: `{column: expression}`."""
 
-    root: dict[str, str] = Field(min_length=1)
-
-    @field_validator("root")
-    @classmethod
-    def _expressions_parse(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, text in value.items():
-            own_name(name)
-            sql.check_row_expression(text)
-        return value
+    root: dict[OwnName, RowExpression] = Field(min_length=1)
 
     def reads(self) -> Iterator[tuple[Loc, str]]:
         made: set[str] = set()
@@ -99,6 +97,9 @@ class Derive(BareArguments):
     def expressions(self) -> Iterator[tuple[Loc, str]]:
         for name, text in self.root.items():
             yield (name,), text
+
+    def flow(self) -> Sequence[Flow]:
+        return [Flow({name: value(text)}) for name, text in self.root.items()]
 
 
 def _not_carried(name: str, what: str) -> None:

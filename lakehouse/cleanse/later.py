@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -9,7 +10,8 @@ from pydantic import Field
 from lakehouse.cleanse.base import Arguments, BareArguments, Known, rule
 from lakehouse.cleanse.texts import FromAvro, FromXml
 from lakehouse.errors import StepError
-from lakehouse.model import Names
+from lakehouse.model import Function, Names
+from lakehouse.quality.flow import Flow
 
 if TYPE_CHECKING:
     from typing import Any
@@ -39,6 +41,9 @@ class Join(Arguments):
     many: bool = False
     """Several matches are meant, and make several rows."""
 
+    def flow(self) -> Sequence[Flow] | None:
+        return None
+
 
 class AsOfJoin(Arguments):
     """Columns of the version of another table's row that was valid at a time."""
@@ -56,6 +61,9 @@ class AsOfJoin(Arguments):
     on_missing: Literal["null", "quarantine", "fail"] = "null"
     """What happens to a row without a match."""
 
+    def flow(self) -> Sequence[Flow] | None:
+        return None
+
 
 class Sql(BareArguments):
     """A query over `input`, the rows so far."""
@@ -64,13 +72,19 @@ class Sql(BareArguments):
 
     root: str = Field(min_length=1)
 
+    def flow(self) -> Sequence[Flow] | None:
+        return None
+
 
 class Python(BareArguments):
     """A function of one's own that gets and gives a DataFrame: `package.module:function`."""
 
     available: ClassVar[bool] = False
 
-    root: str = Field(pattern=r"^[\w.]+:\w+$")
+    root: Function
+
+    def flow(self) -> Sequence[Flow] | None:
+        return None
 
 
 def _unknown(known: dict[str, str | None], args: Any) -> Known:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
-from lakehouse.cleanse.base import Arguments, BareArguments, Known, Loc, look_up, own_name, resolved, rule
+from lakehouse.cleanse.base import Arguments, BareArguments, Known, Loc, OwnName, look_up, resolved, rule
 from lakehouse.cleanse.values import Columns
 from lakehouse.errors import StepError
-from lakehouse.model import Names
+from lakehouse.model import Many
 from lakehouse.names import quoted
 from lakehouse.quality import binding
 from lakehouse.quality import expressions as sql
+from lakehouse.quality.fields import Condition
+from lakehouse.quality.flow import Flow, Kind, changed, used
 from lakehouse.quality.rows import carried, is_hidden, visible
 
 if TYPE_CHECKING:
@@ -29,13 +31,7 @@ _ORDER = re.compile(r"(?is)^(?P<of>.*?)(?:\s+(?P<way>asc|desc))?(?:\s+nulls\s+(?
 class Filter(BareArguments):
     """Only rows for which the condition is true; NULL counts as false (S39)."""
 
-    root: str
-
-    @field_validator("root")
-    @classmethod
-    def _condition_parses(cls, value: str) -> str:
-        sql.check_condition(value)
-        return value
+    root: Condition
 
     def reads(self) -> Iterator[tuple[Loc, str]]:
         for name in sorted(sql.columns_of(self.root)):
@@ -44,21 +40,35 @@ class Filter(BareArguments):
     def expressions(self) -> Iterator[tuple[Loc, str]]:
         yield (), self.root
 
+    def flow(self) -> Sequence[Flow]:
+        return [Flow(rows=used(self.root, Kind.FILTER))]
+
+
+def _order(text: str) -> tuple[str, bool, bool]:
+    """Expression, whether descending, whether NULLs come first (as in Spark: first when ascending)."""
+    found = _ORDER.match(text)
+    assert found is not None
+    descending = (found["way"] or "").lower() == "desc"
+    first = (found["nulls"] or ("last" if descending else "first")).lower() == "first"
+    return found["of"], descending, first
+
+
+def _order_parses(text: str) -> str:
+    sql.check_condition(_order(text)[0])
+    return text
+
+
+OrderText = Annotated[str, AfterValidator(_order_parses)]
+"""An expression to order by."""
+
 
 class Deduplicate(Arguments):
     """One row of each key among the rows of the step (S40): `{keys, order_by}`."""
 
     keys: Columns
     """Columns that make the key; NULL is a key like others."""
-    order_by: Names | None = None
+    order_by: Many[OrderText] | None = None
     """The first row in this order stays: expressions, each with `desc` or `nulls last` behind it where needed."""
-
-    @field_validator("order_by")
-    @classmethod
-    def _orders_parse(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for text in value or ():
-            sql.check_condition(_order(text)[0])
-        return value
 
     def reads(self) -> Iterator[tuple[Loc, str]]:
         for index, name in enumerate(self.keys):
@@ -71,14 +81,13 @@ class Deduplicate(Arguments):
         for index, text in enumerate(self.order_by or ()):
             yield ("order_by", index), _order(text)[0]
 
+    def checks(self, word: str) -> Iterator[tuple[str, str | None]]:
+        if self.order_by is None:  # which of two different rows counts, nothing says
+            yield word, "fail"
 
-def _order(text: str) -> tuple[str, bool, bool]:
-    """Expression, whether descending, whether NULLs come first (as in Spark: first when ascending)."""
-    found = _ORDER.match(text)
-    assert found is not None
-    descending = (found["way"] or "").lower() == "desc"
-    first = (found["nulls"] or ("last" if descending else "first")).lower() == "first"
-    return found["of"], descending, first
+    def flow(self) -> Sequence[Flow]:
+        groups = frozenset((name, Kind.GROUP_BY) for name in self.keys)
+        return [Flow(rows=groups.union(*(used(text, Kind.SORT) for _, text in self.expressions())))]
 
 
 @rule(Filter)
@@ -158,24 +167,31 @@ class Explode(Arguments):
 
     column: str = Field(min_length=1)
     """The array or map."""
-    into: Names | None = None
+    into: Many[OwnName] | None = None
     """Name of the element's column, or the two names for key and value of a map; the column's own without it."""
-    position: str | None = None
+    position: OwnName | None = None
     """Name of a column for the element's place, from 0."""
-
-    @field_validator("into")
-    @classmethod
-    def _names_are_free(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for name in value or ():
-            own_name(name)
-        return value
 
     def reads(self) -> Iterator[tuple[Loc, str]]:
         yield ("column",), self.column
 
+    def flow(self) -> Sequence[Flow]:
+        # without `into` an array keeps its column's name, and a map makes two names that begin with it
+        made = [*(self.into or (self.column,)), *([self.position] if self.position else [])]
+        families = {} if self.into else {f"{self.column}_": self.column}
+        gone = frozenset({self.column})
+        return [Flow(dict.fromkeys(made, changed(self.column)), gone, rows=self.removes(), families=families)]
+
+    def removes(self) -> frozenset[tuple[str, Kind]]:
+        """The columns by which rows go."""
+        return frozenset({(self.column, Kind.FILTER)})
+
 
 class ExplodeOuter(Explode):
     """As `explode`, and a row without elements stays, with NULL."""
+
+    def removes(self) -> frozenset[tuple[str, Kind]]:
+        return frozenset()
 
 
 def _exploded(known: dict[str, str | None], args: Explode) -> Known:

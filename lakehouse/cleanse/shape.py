@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from lakehouse.cleanse.base import Arguments, Known, Loc, look_up, own_name, resolved, rule
+from lakehouse.cleanse.base import Arguments, Known, Loc, OwnName, look_up, resolved, rule
 from lakehouse.cleanse.literals import Scalar
 from lakehouse.cleanse.values import Columns
 from lakehouse.errors import StepError
 from lakehouse.names import quoted
 from lakehouse.quality import binding
 from lakehouse.quality import expressions as sql
+from lakehouse.quality.fields import Measure
+from lakehouse.quality.flow import Flow, Kind, Value, changed, same, value
 from lakehouse.quality.rows import INPUT, carried, types_of, visible
 
 if TYPE_CHECKING:
@@ -41,20 +43,28 @@ class Flatten(Arguments):
         for index, name in enumerate(self.columns):
             yield ("columns", index), name
 
+    def flow(self) -> Sequence[Flow]:
+        families = {f"{name}{self.separator}": name for name in self.columns}
+        return [Flow(gone=frozenset(self.columns), families=families)]
+
 
 class Unpivot(Arguments):
     """A row for each of these columns, with its name and its value: `{columns, name, value}`."""
 
     columns: Columns
     """The columns that become rows; all of one type."""
-    name: str = "name"
+    name: OwnName = "name"
     """Name of the column that gets their names."""
-    value: str = "value"
+    value: OwnName = "value"
     """Name of the column that gets their values; a NULL makes a row too."""
 
     def reads(self) -> Iterator[tuple[Loc, str]]:
         for index, name in enumerate(self.columns):
             yield ("columns", index), name
+
+    def flow(self) -> Sequence[Flow]:
+        names = Value(text=f"one of the names {', '.join(self.columns)}")
+        return [Flow({self.name: names, self.value: same(*self.columns)}, gone=frozenset(self.columns))]
 
 
 class Pivot(Arguments):
@@ -66,17 +76,8 @@ class Pivot(Arguments):
     """The column whose values become columns."""
     values: tuple[Scalar, ...] = Field(min_length=1)
     """The values; rows with others are left out."""
-    measures: dict[str, str] = Field(min_length=1)
+    measures: dict[str, Measure] = Field(min_length=1)
     """Name -> aggregate. With one measure the columns are called as the values, with several `<value>_<name>`."""
-
-    @field_validator("measures")
-    @classmethod
-    def _measures_parse(cls, value: dict[str, str]) -> dict[str, str]:
-        for text in value.values():
-            sql.parse(text)
-            if not sql.aggregates(text):
-                raise sql.ExpressionError(f"{text!r} is not an aggregate", fix="write it as in `sum(amount)`")
-        return value
 
     def reads(self) -> Iterator[tuple[Loc, str]]:
         for index, name in enumerate(self.by):
@@ -90,23 +91,31 @@ class Pivot(Arguments):
         for measure, text in self.measures.items():
             yield ("measures", measure), text
 
+    def flow(self) -> Sequence[Flow]:
+        picked = (self.column, Kind.CONDITIONAL)
+        measures = {name: value(text) for name, text in self.measures.items()}
+        made = {
+            name: Value(measures[measure].sources | {picked}, measures[measure].text)
+            for name, measure in _pivot_names(self).items()
+        }
+        groups = frozenset((name, Kind.GROUP_BY) for name in self.by)
+        return [Flow(made, only=(*self.by, *made), rows=groups)]
+
 
 class Hash(Arguments):
     """A column that tells rows apart by these columns: `{into, columns}`."""
 
-    into: str
+    into: OwnName
     """Name of the column with the hash: 64 hexadecimal digits."""
     columns: Columns
     """The columns, whose order counts."""
 
-    @field_validator("into")
-    @classmethod
-    def _name_is_free(cls, value: str) -> str:
-        return own_name(value)
-
     def reads(self) -> Iterator[tuple[Loc, str]]:
         for index, name in enumerate(self.columns):
             yield ("columns", index), name
+
+    def flow(self) -> Sequence[Flow]:
+        return [Flow({self.into: changed(*self.columns)})]
 
 
 def _flattened(known: dict[str, str | None], args: Flatten) -> Known:
@@ -180,10 +189,11 @@ def _pivoted(known: dict[str, str | None], args: Pivot) -> Known:
     return {**after, **dict.fromkeys(_pivot_names(args)), **{n: known[n] for n in carried(known)}}
 
 
-def _pivot_names(args: Pivot) -> list[str]:
+def _pivot_names(args: Pivot) -> dict[str, str]:
+    """Column -> its measure."""
     if len(args.measures) == 1:
-        return [str(value) for value in args.values]
-    return [f"{value}_{measure}" for value in args.values for measure in args.measures]
+        return dict.fromkeys(map(str, args.values), next(iter(args.measures)))
+    return {f"{word}_{measure}": measure for word in args.values for measure in args.measures}
 
 
 @rule(Pivot, _pivoted, regroups=True, whole=True)

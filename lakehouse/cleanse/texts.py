@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, field_validator
 
-from lakehouse.cleanse.base import Arguments, Known, Loc, own_name, resolved, rule
+from lakehouse.cleanse.base import Arguments, Known, Loc, OwnName, resolved, rule
 from lakehouse.cleanse.values import ColumnList
 from lakehouse.errors import StepError
 from lakehouse.lake.types import canonical
 from lakehouse.names import quoted
+from lakehouse.quality.flow import Flow, changed
 from lakehouse.quality.rows import types_of
 from lakehouse.quality.texts import value_text
 
@@ -28,16 +29,14 @@ class FromText(Arguments):
 
     column: str = Field(min_length=1)
     """The text."""
-    into: str | None = None
+    into: OwnName | None = None
     """Name of the result's column; the text is replaced without it."""
-
-    @field_validator("into")
-    @classmethod
-    def _name_is_free(cls, value: str | None) -> str | None:
-        return None if value is None else own_name(value)
 
     def reads(self) -> Iterator[tuple[Loc, str]]:
         yield ("column",), self.column
+
+    def flow(self) -> Sequence[Flow]:
+        return [Flow({self.into or self.column: changed(self.column)})]
 
 
 class RegexpReplace(FromText):
@@ -74,6 +73,9 @@ class FromJson(FromText):
         except ValueError:
             return canonical(f"struct<{value}>")
 
+    def checks(self, word: str) -> Iterator[tuple[str, str | None]]:
+        yield f"{word}.{self.column}", None
+
 
 class FromCsv(FromJson):
     """One line of CSV read by a schema: `{column, schema, into, options}`."""
@@ -98,6 +100,9 @@ class FromAvro(FromJson):
 
 class ParseJson(ColumnList):
     """JSON texts as VARIANT."""
+
+    def checks(self, word: str) -> Iterator[tuple[str, str | None]]:
+        yield from ((f"{word}.{name}", None) for name in self.root)
 
 
 def _into(known: dict[str, str | None], args: FromText, kind: str | None) -> Known:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
-from lakehouse.cleanse.base import Arguments, BareArguments, Loc, look_up, own_name, resolved, rule
+from lakehouse.cleanse.base import Arguments, BareArguments, Loc, OwnName, look_up, resolved, rule
 from lakehouse.cleanse.literals import Scalar, fitting, one_or_many
 from lakehouse.errors import StepError
-from lakehouse.model import Names
+from lakehouse.model import Many
 from lakehouse.names import quoted
 from lakehouse.quality.rows import types_of
 from lakehouse.quality.texts import as_text, scalar_text, trimmed
@@ -21,11 +21,7 @@ if TYPE_CHECKING:
     from lakehouse.quality.checks import Checks
 
 
-def _own_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(own_name(name) for name in names)
-
-
-Columns = Annotated[Names, AfterValidator(_own_names)]
+Columns = Many[OwnName]
 """One or more columns of the frame."""
 
 

@@ -1,9 +1,10 @@
-"""dbt's selectors: `silver.flights`, `silver.*`, `+gold.x`, `2+gold.x`, `bronze.x+`, `tag:daily`, `layer:gold`."""
+"""dbt's selectors: `silver.flights`, `silver.*`, `+gold.x`, `2+gold.x`, `bronze.x+`, `tag:daily`, `state:failed`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from fnmatch import fnmatchcase
 
 from lakehouse.errors import Position, Problem, SpecError, suggestion
@@ -12,6 +13,14 @@ from lakehouse.planning.steps import Step
 
 _SELECTOR = re.compile(r"(?P<up>\d*\+)?(?P<what>[^+]+?)(?P<down>\+\d*)?\Z")
 METHODS = ("layer", "tag", "path", "state")
+STATES = ("failed", "changed")
+
+Matching = Callable[[str], AbstractSet[TableName]]
+"""What a method's value stands for: the names of steps."""
+
+
+def _no_state(_: str) -> AbstractSet[TableName]:
+    raise ValueError("`state:` asks the lake, and there is none to look at here")
 
 
 def select(
@@ -20,21 +29,26 @@ def select(
     *,
     option: str = "--select",
     path_of: Callable[[TableName], str] = lambda _: "",
+    state_of: Matching = _no_state,
 ) -> frozenset[TableName]:
     """Names of the steps that one of the selectors matches; a comma inside a selector means "and".
 
-    Raises SpecError when a selector matches nothing or is not one.
+    `state_of` gives the steps in one of `STATES`; it is asked only if a selector does. Raises SpecError when a selector
+    is not one, or matches nothing: but that nothing is in a state is an answer, and not a mistake in a name.
     """
     graph = _Graph(steps)
     found: set[TableName] = set()
     problems = []
     for text in wanted:
-        matched: set[TableName] | None = None
+        matched: set[TableName] = {step.name for step in steps}
+        named: set[TableName] | None = None
         try:
-            for part in text.split(","):
-                names = _one(steps, graph, part.strip(), path_of)
-                matched = names if matched is None else matched & names
-            if not matched:
+            for part in (part.strip() for part in text.split(",")):
+                names = _one(steps, graph, part, path_of, state_of)
+                matched &= names
+                if not part.lstrip("+0123456789").startswith("state:"):
+                    named = names if named is None else named & names
+            if named is not None and not named:
                 near = suggestion(text.strip("+0123456789"), [str(s.name) for s in steps])
                 raise ValueError(f"no table or task matches {text!r}" + (f"; {near}" if near else ""))
         except ValueError as error:
@@ -66,11 +80,17 @@ class _Graph:
         return seen
 
 
-def _one(steps: Sequence[Step], graph: _Graph, text: str, path_of: Callable[[TableName], str]) -> set[TableName]:
+def _one(
+    steps: Sequence[Step], graph: _Graph, text: str, path_of: Callable[[TableName], str], state_of: Matching
+) -> set[TableName]:
     match = _SELECTOR.match(text)
     if not match:
         raise ValueError(f"{text!r} is not a selector; write `silver.flights`, `+gold.x`, `bronze.x+` or `tag:daily`")
-    names = {s.name for s in steps if _matches(s, match["what"], path_of)}
+    method, colon, value = match["what"].partition(":")
+    if colon and method == "state":
+        names = {s.name for s in steps} & _in_state(value, state_of)
+    else:
+        names = {s.name for s in steps if _matches(s, match["what"], path_of)}
     up, down = match["up"], match["down"]
     result = set(names)
     if up is not None:
@@ -91,8 +111,12 @@ def _matches(step: Step, what: str, path_of: Callable[[TableName], str]) -> bool
     if method == "path":
         path = path_of(step.name)
         return fnmatchcase(path, value) or path.endswith("/" + value) or path == value
-    if method == "state":
-        raise ValueError("`state:` selectors are not available yet")
-    raise ValueError(
-        f"{method!r} is not a selector method; {suggestion(method, METHODS) or 'there are layer, tag, path'}"
-    )
+    hint = suggestion(method, METHODS) or f"there are {', '.join(METHODS)}"
+    raise ValueError(f"{method!r} is not a selector method; {hint}")
+
+
+def _in_state(word: str, state_of: Matching) -> AbstractSet[TableName]:
+    if word not in STATES:
+        hint = suggestion(word, STATES) or f"there are {', '.join(STATES)}"
+        raise ValueError(f"{word!r} is not a state; {hint}")
+    return state_of(word)

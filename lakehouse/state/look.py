@@ -8,10 +8,14 @@ from lakehouse.control.ledger import Ledger
 from lakehouse.control.store import Control, sql_text
 from lakehouse.lake.log import Log
 from lakehouse.names import TableName
+from lakehouse.spec.environment import Environment
 from lakehouse.spec.load import Project
 from lakehouse.state.known import LOADED
 from lakehouse.state.ledger import stand
 from lakehouse.state.place import Commits
+
+SUCCESSES = frozenset({"completed", "idle", "excluded"})
+"""Words in `steps.status` after which steps that wait for this one may start (S100)."""
 
 
 def ledger_rows(project: Project, name: TableName, status: str | None, limit: int) -> list[dict[str, Any]]:
@@ -54,6 +58,14 @@ def past_steps(project: Project, name: TableName, limit: int) -> list[dict[str, 
         "reason", "error",
     )  # fmt: skip
     return [{n: r[n] for n in names} for r in rows.slice(0, limit).to_pylist()]
+
+
+def newest_statuses(environment: Environment) -> dict[str, str]:
+    """Step -> the status of its newest row in `steps`; a row is written when the step has ended."""
+    numbered = "SELECT step, status, row_number() OVER (PARTITION BY step ORDER BY at DESC) AS place FROM steps"
+    control = Control(environment.control_path, environment.storage)
+    rows = control.query(f"SELECT step, status FROM ({numbered}) WHERE place = 1").to_pylist()
+    return {row["step"]: row["status"] for row in rows}
 
 
 def _control(project: Project) -> Control:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from lakehouse.model import Duration, Model
+from lakehouse.model import Model, SomeTime
 from lakehouse.names import is_identifier, quoted
+from lakehouse.quality import expressions
 from lakehouse.quality.binding import bound
+from lakehouse.quality.fields import Condition, GroupCondition, GroupExpression, Measure
+from lakehouse.quality.flow import Flow, Kind, changed, used, value
+from lakehouse.quality.rows import CARRIED
 from lakehouse.write import overwrite
 from lakehouse.write.base import view
 
@@ -41,24 +45,30 @@ def _groups(value: object) -> object:
 class Window(Model):
     """Groups by time: each row falls into every window of `size` that starts at a multiple of `slide`."""
 
-    column: str
+    column: GroupExpression
     """Timestamp column or expression."""
-    size: Duration
+    size: SomeTime
     """Length of a window, as `1 hour`."""
-    slide: Duration | None = None
+    slide: SomeTime | None = None
     """Distance between the starts of two windows; by default `size`, so that windows do not overlap."""
+
+    @model_validator(mode="after")
+    def _no_gaps(self) -> Window:
+        if self.slide is not None and self.slide > self.size:
+            raise ValueError("`slide` is longer than `size`, so that rows between two windows would be in none")
+        return self
 
 
 class Aggregate(Model):
     """`aggregate: {by, measures}`: group keys and measures are the columns of the table."""
 
-    by: Annotated[dict[str, str], BeforeValidator(_groups)] = Field(default_factory=dict)
+    by: Annotated[dict[str, GroupExpression], BeforeValidator(_groups)] = Field(default_factory=dict)
     """Columns to group by: names, or {name: expression}, or both in a list."""
-    measures: dict[str, str] = Field(min_length=1)
+    measures: dict[str, Measure] = Field(min_length=1)
     """Name -> aggregate expression, as `flights: count(*)`."""
-    where: str | None = None
+    where: Condition | None = None
     """Condition that a row of the input must meet to be counted."""
-    having: str | None = None
+    having: GroupCondition | None = None
     """Condition over group keys and measures that a group must meet to be stored."""
     window: Window | None = None
     """Adds the group keys `window_start` and `window_end`."""
@@ -108,6 +118,21 @@ def result(
             f"SELECT {', '.join(keys + measures)} "
             f"FROM (SELECT *, {', '.join(groups)} FROM {source}{where}) GROUP BY {', '.join(by)}{having}"
         )
+
+
+def flow(options: Aggregate) -> Sequence[Flow]:
+    """Which columns the groups and measures come from, and which ones decide what groups there are."""
+    made = {name: value(text) for name, text in options.by.items()}
+    rows = frozenset().union(*(used(text, Kind.GROUP_BY) for text in options.by.values()))
+    if options.window is not None:
+        time = changed(*expressions.columns_of(options.window.column))
+        made |= {"window_start": time, "window_end": time}
+        rows |= used(options.window.column, Kind.GROUP_BY)
+    if options.where is not None:
+        rows |= used(options.where, Kind.FILTER)
+    made |= {name: value(text) for name, text in options.measures.items()}
+    groups = Flow(made, gone=CARRIED, only=tuple(made), rows=rows)
+    return [groups] if options.having is None else [groups, Flow(rows=used(options.having, Kind.FILTER))]
 
 
 def write(frame: DataFrame, target: Target, options: Aggregate) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
 from lakehouse.model import Model, Names
 from lakehouse.names import quoted
+from lakehouse.quality.flow import Flow, Kind
 from lakehouse.write.base import arrival, only_true, selected, stored, view
 
 if TYPE_CHECKING:
@@ -31,6 +33,11 @@ class Append(Model):
 Options = Append
 INCREMENTAL = True
 """Only what is new in the inputs is read."""
+
+
+def flow(options: Append) -> Sequence[Flow]:
+    """Keys are compared with those that are stored."""
+    return [Flow(rows=frozenset((name, Kind.JOIN) for name in options.keys or ()))]
 
 
 def write(frame: DataFrame, target: Target, options: Append) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lakehouse.errors import SpecError
-from lakehouse.planning.selection import select
+from lakehouse.names import TableName
+from lakehouse.planning.selection import METHODS, STATES, select
 from lakehouse.planning.steps import Plan
 from lakehouse.spec.load import load
 from tests.planning.projects import plan
@@ -96,8 +97,11 @@ def test_only_the_files_asked_for_are_selected_and_a_selector_reaches_beyond_the
         ("tag:none", "no table or task matches 'tag:none'"),
         ("tag:daily,layer:gold", "no table or task matches 'tag:daily,layer:gold'"),
         ("tags:daily", r"'tags' is not a selector method; did you mean 'tag'\?"),
-        ("owner:me", "'owner' is not a selector method; there are layer, tag, path"),
-        ("state:modified", "`state:` selectors are not available yet"),
+        ("owner:me", "'owner' is not a selector method; there are layer, tag, path, state"),
+        ("state:modified", "'modified' is not a state; there are failed, changed"),
+        ("state:faild", r"'faild' is not a state; did you mean 'failed'\?"),
+        ("state:", "'' is not a state; there are failed, changed"),
+        ("state:failed", "`state:` asks the lake, and there is none to look at here"),
         ("a++", "'a\\+\\+' is not a selector; write"),
         ("+", "'\\+' is not a selector"),
         ("", "'' is not a selector"),
@@ -109,6 +113,52 @@ def test_what_matches_nothing_is_refused(graph: Plan, selector: str, message: st
         names(graph, selector)
     assert str(error.value.problems[0].position) == "--select:1:1"
     assert error.value.problems[0].code == "selector"
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ("state:failed", {"silver.a"}),
+        ("state:failed+", {"silver.a", "gold.a", "gold.ab", "gold.top"}),
+        ("1+state:failed", {"bronze.a", "silver.a"}),
+        ("state:failed+,layer:gold,*.a", {"gold.a"}),
+        ("tag:big,state:changed", {"gold.ab"}),
+        ("state:changed", {"gold.ab", "gold.top"}),
+    ],
+)
+def test_states_are_selected_by_like_names(graph: Plan, selector: str, expected: set[str]) -> None:
+    states = {"failed": {"silver.a", "silver.of_another_project"}, "changed": {"gold.ab", "gold.top"}}
+    found = select(graph.steps, [selector], state_of=lambda word: {TableName.parse(n) for n in states[word]})
+    assert {str(n) for n in found} == expected
+
+
+def test_that_nothing_is_in_a_state_is_no_mistake_but_a_name_beside_it_may_be(graph: Plan) -> None:
+    def none(_: str) -> set[TableName]:
+        return set()
+
+    for selector in ("state:failed", "2+state:changed+", "state:failed,silver.a", "silver.a, state:failed+"):
+        assert select(graph.steps, [selector], state_of=none) == frozenset()
+    with pytest.raises(SpecError, match=r"no table or task matches 'state:failed,silver.c'"):
+        select(graph.steps, ["state:failed,silver.c"], state_of=none)
+
+
+def test_no_state_is_asked_for_unless_a_selector_does(graph: Plan) -> None:
+    asked: list[str] = []
+
+    def state_of(word: str) -> set[TableName]:
+        asked.append(word)
+        return set()
+
+    select(graph.steps, ["silver.*", "tag:big+", "path:*"], path_of=lambda _: "p.yaml", state_of=state_of)
+    assert asked == []
+    select(graph.steps, ["state:changed+", "state:failed"], state_of=state_of)
+    assert asked == ["changed", "failed"]
+
+
+def test_every_method_and_state_is_on_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "selectors.md").read_text(encoding="utf-8")
+    assert [m for m in METHODS if f"`{m}:" not in page] == []
+    assert [s for s in STATES if f"`state:{s}`" not in page] == []
 
 
 def test_every_wrong_selector_is_told(graph: Plan) -> None:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from lakehouse.write.merge import scd1, scd2
 from lakehouse.write.merge.options import Merge, stored_columns
-from lakehouse.write.merge.sequence import controls, reads, sequence_type
+from lakehouse.write.merge.sequence import controls, flow, reads, sequence_type
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from lakehouse.lake.target import Target
 
-__all__ = ["Merge", "Options", "controls", "reads", "sequence_type", "stored_columns", "write"]
+__all__ = ["Merge", "Options", "controls", "flow", "reads", "sequence_type", "stored_columns", "write"]
 
 Options = Merge
 INCREMENTAL = True

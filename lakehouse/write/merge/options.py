@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from lakehouse.model import LATER, Model, Names
+from lakehouse.model import LATER, Many, Model, Names
+from lakehouse.quality.fields import Condition, RowExpression
 
 SEQUENCE = "_sequence"
 VALID_FROM, VALID_TO, IS_CURRENT = "valid_from", "valid_to", "is_current"
@@ -18,13 +19,13 @@ class Merge(Model):
 
     keys: Names
     """Columns that tell which rows are versions of the same thing; NULL equals NULL."""
-    sequence_by: Names | None = None
+    sequence_by: Many[RowExpression] | None = None
     """Column, expression or list that orders the versions of a key; its value is kept in `_sequence`."""
     stored_as_scd_type: Literal[1, 2] = 1
     """1 keeps the newest row of a key, 2 keeps every version with the time it was valid."""
-    apply_as_deletes: str | None = Field(None, json_schema_extra=LATER)
+    apply_as_deletes: Condition | None = Field(None, json_schema_extra=LATER)
     """Condition under which a row deletes its key."""
-    apply_as_truncates: str | None = Field(None, json_schema_extra=LATER)
+    apply_as_truncates: Condition | None = Field(None, json_schema_extra=LATER)
     """Condition under which a row deletes all rows with a lower sequence; SCD 1 only."""
     ignore_null_updates: bool = Field(False, json_schema_extra=LATER)
     """A NULL does not overwrite a stored value."""
@@ -38,7 +39,7 @@ class Merge(Model):
     """Columns whose change makes a new version; SCD 2 only. By default all that are not keys."""
     track_history_except_column_list: Names | None = Field(None, json_schema_extra=LATER)
     """Columns whose change updates the current version in place; SCD 2 only."""
-    from_snapshot: str | None = Field(None, json_schema_extra=LATER)
+    from_snapshot: RowExpression | None = Field(None, json_schema_extra=LATER)
     """Each value of this expression is one whole snapshot; keys that are not in it are deleted."""
     max_deletes: float | None = Field(None, ge=0, le=1, json_schema_extra=LATER)
     """Share of the keys that one snapshot may delete before the step fails; 0.5 by default."""

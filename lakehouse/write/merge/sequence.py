@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lakehouse.errors import StepError
 from lakehouse.lake import types
 from lakehouse.names import is_identifier, quoted
 from lakehouse.quality import binding, expressions
-from lakehouse.write.merge.options import Merge
+from lakehouse.quality.flow import Flow, Kind, Value, changed, used, value
+from lakehouse.write.merge.options import SEQUENCE, VALID_FROM, Merge, stored_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -31,6 +32,16 @@ def reads(options: Merge) -> frozenset[str]:
     """Columns that the merge needs besides the stored ones, as written: keys and what `sequence_by` names."""
     named = (expressions.columns_of(text) for text in options.sequence_by or ())
     return frozenset(options.keys).union(*named)
+
+
+def flow(options: Merge) -> Sequence[Flow]:
+    """Rows meet by their keys, the sequence says which counts, and the columns that are added are made of it."""
+    texts = options.sequence_by or ()
+    whole = value(texts[0]) if len(texts) == 1 else changed(*frozenset().union(*map(expressions.columns_of, texts)))
+    later = Value(frozenset((name, Kind.TRANSFORMATION.after(kind)) for name, kind in whole.sources))
+    taken = {name: whole if name in (SEQUENCE, VALID_FROM) else later for name in stored_columns({}, options, "")}
+    rows = frozenset((key, Kind.JOIN) for key in options.keys)
+    return [Flow(taken, rows=rows.union(*(used(text, Kind.SORT) for text in texts)))]
 
 
 def sequence_type(options: Merge, types_known: Mapping[str, str | None]) -> str | None:
