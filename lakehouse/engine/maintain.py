@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from lakehouse import maintenance
 from lakehouse.engine.points import point
 from lakehouse.engine.results import MaintenanceResult, StepResult
 from lakehouse.engine.run import Run
-from lakehouse.errors import OffsetError
 from lakehouse.lake import commit
 from lakehouse.lake.errors import is_conflict
-from lakehouse.lake.log import Log
 from lakehouse.lake.signature import Signature
-from lakehouse.maintenance import Decision, View
-from lakehouse.names import TableName
+from lakehouse.maintenance import Decision
+from lakehouse.planning import upkeep
 from lakehouse.planning.steps import Step
-from lakehouse.state.place import Commits, place
 
 
 def after(run: Run, step: Step, result: StepResult) -> None:
     """Do what is due, and write down what was seen and why; gives way to other writers of the table."""
     log = run.open(step.name)
     assert log is not None, "maintenance comes after a commit"
-    keys = step.spec.maintenance or maintenance.Maintenance()
-    clusters, kept = step.spec.cluster_by or (), maintenance.retain(keys)
-    view = View.of(log, step.name.layer, clusters, kept, datetime.now(UTC), _readers(run, step, log))
-    decisions = maintenance.decide(view, keys)
+    decided = upkeep.decisions(run.plan, run.control, step, log, datetime.now(UTC), run.open)
     with point("maintenance", step.name):
-        for decision in decisions:
+        for decision in decided:
             result.maintenance.append(_done(run, step, decision, log.path, result))
 
 
@@ -57,20 +50,3 @@ def _done(run: Run, step: Step, decision: Decision, path: str, result: StepResul
     result.version = log.version
     metrics = log.commits[0].metrics if log.version > before.version else {}
     return MaintenanceResult(decision.operation, due=True, reason=decision.reason, version=log.version, metrics=metrics)
-
-
-def _readers(run: Run, step: Step, log: Log) -> Mapping[TableName, datetime]:
-    """Tables that read on from a version -> when that version was made: VACUUM keeps what they have still to read."""
-    found = {}
-    for reader in run.plan.readers_of(step.name):
-        theirs = run.open(reader.name) if reader.incremental else None
-        if theirs is None:
-            continue
-        try:
-            offset = place(theirs, Commits.read(run.control, theirs.table_id or "")).offsets.get(str(step.name))
-        except OffsetError:
-            continue  # it will say so itself; a rebuild reads the table as it is
-        at = log.timestamp(int(offset["version"])) if offset else None
-        if at is not None:
-            found[reader.name] = at
-    return found

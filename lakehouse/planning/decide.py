@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from lakehouse.errors import OffsetError
+from lakehouse.errors import OffsetError, StepError
 from lakehouse.lake.log import Log
 from lakehouse.lake.signature import Offset
 from lakehouse.names import TableName
@@ -37,6 +37,8 @@ class Alter:
     """The table differs from its definition: it is altered, then the step is decided again."""
 
     what: tuple[str, ...]
+    then: Work | Idle
+    """What there is to do after it."""
 
     @property
     def reason(self) -> str:
@@ -61,6 +63,8 @@ class Settle:
     """(sequence, attempt) that will never commit: their rows in the companions go."""
     changed: tuple[SourceFile, ...] = ()
     """Bronze: loaded files that have changed since; noted once per change (S1)."""
+    then: Alter | Work | Idle | None = None
+    """What there is to do after it, where that can be told before."""
 
     @property
     def is_something(self) -> bool:
@@ -136,14 +140,27 @@ def decide(step: Step, state: State) -> Decision:
     where = place(log, state.commits)
     settle = _unsettled(state, log, where)
     if settle.is_something:
-        return settle
-    if altered := alterations(step, log):
-        return Alter(tuple(altered))
-    where = replace(where, offsets=_looked_at(state, where))
-    found = _to_do(step, state, log.version, where)
-    if isinstance(found, Idle) and (noted := _notes(state, log, where)):
-        return Settle(where, confirm=noted)
+        return replace(settle, then=_afterwards(step, state, log, settle))
+    found = _settled(step, state, log, where)
+    if isinstance(found, Idle) and (noted := _notes(state, log, found.place)):
+        return Settle(where, confirm=noted, then=found)
     return found
+
+
+def _settled(step: Step, state: State, log: Log, where: Place) -> Alter | Work | Idle:
+    altered = alterations(step, log)
+    found = _to_do(step, state, log.version, replace(where, offsets=_looked_at(state, where)))
+    return Alter(tuple(altered), found) if altered else found
+
+
+def _afterwards(step: Step, state: State, log: Log, settle: Settle) -> Alter | Work | Idle | None:
+    """What follows; None where what is settled decides it, or where it is an error: what is open is settled anyway."""
+    if settle.results or settle.void:
+        return None
+    try:
+        return _settled(step, state, log, settle.place)
+    except StepError:
+        return None
 
 
 def _looked_at(state: State, where: Place) -> dict[str, Offset]:
@@ -240,7 +257,7 @@ def _tables(step: Step, state: State, base: int, where: Place) -> Work | Idle:
         reason = "new rows: " + ", ".join(moved)
     else:
         first, changed = where.sequence == 0, where.definition not in ("", step.definition)
-        always = moving_parts(step.spec.sql) if step.spec.sql else []
+        always = [*(moving_parts(step.spec.sql) if step.spec.sql else ()), *step.moving]
         if not (first or changed or moved or always):
             return Idle(where, "no input changed")
         reason = (

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
-from lakehouse.control.store import Control
 from lakehouse.errors import StepError
-from lakehouse.lake.log import Log
+from lakehouse.maintenance import Decision
 from lakehouse.names import TableName
 from lakehouse.planning.batches import counted
-from lakehouse.planning.decide import Alter, Create, Idle, Settle, Work, decide
-from lakehouse.planning.inputs import all_inputs
+from lakehouse.planning.checks import Check, checks_of, told
+from lakehouse.planning.decide import Alter, Create, Settle, Work, decide
+from lakehouse.planning.decide import Decision as Decided
+from lakehouse.planning.inputs import read_only
+from lakehouse.planning.late import as_planned
 from lakehouse.planning.steps import Plan, Step
-from lakehouse.spec.environment import Environment
-from lakehouse.state.observe import listed, observe
+from lakehouse.planning.upkeep import decisions
+from lakehouse.state.world import World
 
 
 @dataclass(frozen=True)
@@ -24,15 +27,76 @@ class Explained:
 
     step: Step
     action: str
-    """`create`, `settle`, `alter`, `run`, `idle`, `refuses`."""
+    """What comes first: `create`, `settle`, `alter`, `run`, `idle`, `refuses`."""
     reason: str
-    reads: tuple[str, ...] = ()
-    writes: str = ""
+    """Why, of all that is to be done, in order."""
+    work: Work | None = None
+    """What will be read and written; None when that is nothing, or cannot be told yet."""
+    alters: tuple[str, ...] = ()
+    """What of the table is altered before its rows are written."""
+    checks: tuple[Check, ...] = ()
+    """What every row goes through."""
+    maintenance: tuple[Decision, ...] = ()
+    """What each operation says of the table as it is now; it is decided anew after the write."""
     condition: str = ""
     """What must happen first for the step to have more to do than it says."""
     fix: str = ""
     """What to do about a refusal."""
-    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What is read, in words: versions of tables, or batches of files."""
+        if self.work is None:
+            return ()
+        batches = (
+            f"batch {b.number}: {counted(len(b.files), 'file')}, {counted(b.size, 'byte')}" for b in self.work.batches
+        )
+        return (*(r.describe() for r in self.work.inputs), *batches)
+
+    @property
+    def writes(self) -> str:
+        """By which way the rows are written."""
+        return self.step.way if self.work is not None or self.action == "create" else ""
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Everything but the first line, each with what it tells of: `reads`, `writes`, `checks`, `after`, `fix`."""
+        found = [("reads", text) for text in self.reads]
+        if self.writes:
+            found.append(("writes", self.writes))
+        if self.work is not None and self.checks:
+            found.append(("checks", told(self.checks)))
+        for decision in self.maintenance:
+            due = "is due as it is now" if decision.due else "is not due as it is now"
+            found.append(("after", f"{decision.operation} {due}: {decision.reason}"))
+        if self.fix:
+            found.append(("fix", self.fix))
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """For programs."""
+        work = self.work
+        return {
+            "step": str(self.step.name),
+            "action": self.action,
+            "reason": self.reason,
+            "condition": self.condition or None,
+            "after": sorted(str(n) for n in self.step.after),
+            "refresh": work.refresh if work else None,
+            "reads": list(self.reads),
+            "batches": [
+                {"batch": b.number, "files": [f.path for f in b.files], "bytes": b.size}
+                for b in (work.batches if work else ())
+            ],
+            "inputs": [
+                {"table": str(r.table), "version": r.version, "since": dict(r.since) if r.since else None}
+                for r in (work.inputs if work else ())
+            ],
+            "writes": self.writes or None,
+            "alters": list(self.alters),
+            "checks": [asdict(check) for check in self.checks],
+            "maintenance": [{"operation": d.operation, "due": d.due, "reason": d.reason} for d in self.maintenance],
+            "fix": self.fix or None,
+        }
 
 
 @dataclass(frozen=True)
@@ -54,31 +118,12 @@ class Explanation:
         for item in self.steps:
             condition = f"{item.condition}: " if item.condition else ""
             found.append(f"{item.step.name}  {item.action}: {condition}{item.reason}")
-            found += [f"    reads  {text}" for text in item.reads]
-            if item.writes:
-                found.append(f"    writes {item.writes}")
-            if item.fix:
-                found.append(f"    fix: {item.fix}")
+            found += [f"    {word:<6} {text}" for word, text in item.lines()]
         return found
 
     def to_dict(self) -> dict[str, Any]:
         """The explanation for programs."""
-        return {
-            "steps": [
-                {
-                    "step": str(e.step.name),
-                    "action": e.action,
-                    "reason": e.reason,
-                    "condition": e.condition or None,
-                    "after": sorted(str(n) for n in e.step.after),
-                    "reads": list(e.reads),
-                    "writes": e.writes or None,
-                    "fix": e.fix or None,
-                    **e.details,
-                }
-                for e in self.steps
-            ]
-        }
+        return {"steps": [item.to_dict() for item in self.steps]}
 
 
 def explain(plan: Plan) -> Explanation:
@@ -86,53 +131,38 @@ def explain(plan: Plan) -> Explanation:
 
     Raises SpecError when a table is read that is neither selected nor there.
     """
-    environment = plan.project.environment
-    control = Control(environment.control_path, environment.storage)
-    logs = all_inputs(plan)
+    world = World(plan.project.environment, [step.name for step in plan.chosen()], read_only(plan))
+    now = datetime.now(UTC)
     busy: set[TableName] = set()
     found = []
     for step in plan.chosen():
         waits = frozenset(n for n in step.after if n in busy)
         condition = f"if {' or '.join(str(n) for n in sorted(waits))} brings rows" if waits else ""
-        item = _explained(step, environment, control, {r.table: logs[r.table] for r in step.reads}, condition)
+        item = replace(_explained(plan, as_planned(plan, step), world, now), condition=condition)
         if item.action not in ("idle", "refuses") or waits:
             busy.add(step.name)
         found.append(item)
     return Explanation(plan, found)
 
 
-def _explained(
-    step: Step, environment: Environment, control: Control, inputs: dict[TableName, Log | None], condition: str
-) -> Explained:
+def _explained(plan: Plan, step: Step, world: World, now: datetime) -> Explained:
     try:
-        files = listed(environment, step.spec)
-        state = observe(environment, control, step.name, step.spec, files=files, inputs=inputs)
-        decision = decide(step, state)
+        state = world.state(step.name, step.spec, [read.table for read in step.reads])
+        decision: Decided | None = decide(step, state)
     except StepError as error:
-        return Explained(step, "refuses", error.message, fix=error.fix, condition=condition)
-    if isinstance(decision, Settle):
-        return Explained(step, "settle", decision.reason, condition=condition)
-    if isinstance(decision, Alter):
-        return Explained(step, "alter", decision.reason, condition=condition)
-    if isinstance(decision, Idle):
-        return Explained(step, "idle", decision.reason, condition=condition)
-    if isinstance(decision, Create):
-        return _told(step, "create", decision.then, condition, f"{decision.reason}; ")
-    return _told(step, "run", decision, condition, "")
-
-
-def _told(step: Step, action: str, work: Work | Idle, condition: str, before: str) -> Explained:
-    if isinstance(work, Idle):
-        return Explained(step, action, before + work.reason, writes=step.way, condition=condition)
-    reads = tuple(r.describe() for r in work.inputs) + tuple(
-        f"batch {b.number}: {counted(len(b.files), 'file')}, {counted(b.size, 'byte')}" for b in work.batches
-    )
-    details = {
-        "refresh": work.refresh,
-        "batches": [{"batch": b.number, "files": [f.path for f in b.files], "bytes": b.size} for b in work.batches],
-        "inputs": [
-            {"table": str(r.table), "version": r.version, "since": dict(r.since) if r.since else None}
-            for r in work.inputs
-        ],
-    }
-    return Explained(step, action, before + work.reason, reads, step.way, condition, details=details)
+        return Explained(step, "refuses", error.message, fix=error.fix)
+    action, reasons = "", []
+    alters: tuple[str, ...] = ()
+    while isinstance(decision, Create | Settle | Alter):
+        action = action or type(decision).__name__.lower()
+        reasons.append(decision.reason)
+        alters = decision.what if isinstance(decision, Alter) else alters
+        decision = decision.then
+    if decision is not None:
+        reasons.append(decision.reason)
+    if not isinstance(decision, Work):
+        return Explained(step, action or "idle", "; ".join(reasons), alters=alters)
+    upkeep = decisions(plan, world.control, step, state.log, now, world.look) if state.log else []
+    return Explained(
+        step, action or "run", "; ".join(reasons), decision, alters, checks_of(step), tuple(upkeep)
+    )  # fmt: skip

@@ -38,9 +38,5 @@ def _step(console: Console, item: Explained) -> None:
     line.append(f"{item.condition}: " if item.condition else "")
     line.append(item.reason)
     console.print(line)
-    for text in item.reads:
-        console.print(Text(f"          reads  {text}", style="dim"))
-    if item.writes:
-        console.print(Text(f"          writes {item.writes}", style="dim"))
-    if item.fix:
-        console.print(Text(f"          fix: {item.fix}"))
+    for word, text in item.lines():
+        console.print(Text(f"          {word:<6} {text}", style="" if word == "fix" else "dim"))

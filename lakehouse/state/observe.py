@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from lakehouse.control.ledger import Ledger
 from lakehouse.control.store import Control
 from lakehouse.lake.log import Log
+from lakehouse.lake.storage import is_local
 from lakehouse.names import TableName
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.spec.environment import Environment
@@ -15,6 +17,9 @@ from lakehouse.spec.table import Table
 from lakehouse.state.ledger import Standing, stand
 from lakehouse.state.listing import list_files
 from lakehouse.state.place import Commits
+
+THREADS = {True: 2, False: 16}
+"""Logs that are opened side by side, of a local lake or not: there it is work, elsewhere mostly waiting."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,16 @@ def observe(
     *,
     files: Sequence[SourceFile] = (),
     inputs: Mapping[TableName, Log | None] | None = None,
+    looked: tuple[Log | None] | None = None,
     run: str = "",
     retry_failed: bool = False,
 ) -> State:
     """Look at the table, its rows in the control plane and, of a Bronze table, its ledger.
 
-    Raises OffsetError when the ledger and the log cannot both be right.
+    `looked` has the table itself where it was opened a moment ago. Raises OffsetError when the ledger and the log
+    cannot both be right.
     """
-    log = Log.open(environment.table_path(name), environment.storage)
+    log = looked[0] if looked else Log.open(environment.table_path(name), environment.storage)
     if log is None:
         standing = Standing(0, {}, frozenset()) if table.source is not None else None
         return State(None, standing=standing, files=files, inputs=inputs or {}, retry_failed=retry_failed)
@@ -73,4 +80,15 @@ def observe(
 
 def opened(environment: Environment, names: Iterable[TableName]) -> dict[TableName, Log | None]:
     """The tables as they are now."""
-    return {name: Log.open(environment.table_path(name), environment.storage) for name in names}
+
+    def one(name: TableName) -> Log | None:
+        log = Log.open(environment.table_path(name), environment.storage)
+        if log is not None:
+            log.sequence  # noqa: B018 - everybody asks for it, and it is another way to the store
+        return log
+
+    wanted = list(names)
+    if len(wanted) < 2:
+        return {name: one(name) for name in wanted}
+    with ThreadPoolExecutor(THREADS[is_local(environment.lake_path)]) as pool:
+        return dict(zip(wanted, pool.map(one, wanted), strict=True))

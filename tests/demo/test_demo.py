@@ -15,6 +15,7 @@ import pytest
 
 import lakehouse as lh
 from demo import feed, truth
+from tests.as_planned import Planned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,8 @@ class Story:
 
     root: Path
     results: Mapping[int, Any]
+    unplanned: Mapping[int, list[str]]
+    """Instalment -> in what its run did not do what `plan` said right before it."""
     rows: Mapping[int, Mapping[str, int]]
     """Instalment -> table -> number of rows."""
     before_third: Mapping[str, int]
@@ -54,17 +57,21 @@ def story(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iter
     for name in ("pipelines/flights.yaml", "configs/base.yaml", "configs/local.yaml"):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, root / name)
-    results, rows = {}, {}
+    results, unplanned, rows = {}, {}, {}
     for instalment in (1, 2):
         feed.deliver(instalment, root / "landing")
+        planned = Planned.now(lh.load(root=root))
         results[instalment] = lh.run(lh.load(root=root), spark=spark)
+        unplanned[instalment] = planned.differences(results[instalment].id)
         rows[instalment] = {name: counted(spark, root, name) for name in truth.after(instalment).rows}
     feed.deliver(3, root / "landing")
     before = data_files(root / "lake")
+    said = Planned.now(lh.load(root=root)).steps
+    unplanned[3] = [name for name, step in said.items() if step["batches"] or step["inputs"] or step["alters"]]
     third = subprocess.run(
         [sys.executable, "-c", THIRD_RUN, str(root)], env=without_java(), capture_output=True, text=True, check=False
     )
-    yield Story(root, results, rows, before, third)
+    yield Story(root, results, unplanned, rows, before, third)
     shutil.rmtree(root)
 
 
@@ -109,6 +116,11 @@ def stored(spark: SparkSession, story: Story, name: str) -> tuple[list[tuple[Any
     ]
     rows = frame.selectExpr(*in_utc).select(*columns).collect()
     return sorted((tuple(row) for row in rows), key=repr), columns
+
+
+@pytest.mark.parametrize("instalment", [1, 2, 3])
+def test_a_run_does_what_the_plan_said_right_before_it(story: Story, instalment: int) -> None:
+    assert story.unplanned[instalment] == []
 
 
 @pytest.mark.parametrize("instalment", [1, 2])

@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 from lakehouse.control import commits
 from lakehouse.planning.compile import compile as compile_
 from lakehouse.planning.explain import explain
+from lakehouse.report.graph import mermaid
 from lakehouse.sources.base import SourceFile
 from tests.planning.golden import FOLDER, ROOT, printed, rewrite, source_of, written
 from tests.planning.projects import Lake, project
@@ -79,7 +80,7 @@ def test_a_refusal_comes_with_its_fix_and_others_go_on(lake: Lake) -> None:
     assert found["silver.s"].action == "refuses"
     assert "version 2 of bronze.a (DELETE) changed rows" in found["silver.s"].reason
     assert "delete the table silver.s to have it made anew" in found["silver.s"].fix
-    assert f"    fix: {found['silver.s'].fix}" in found.lines()
+    assert f"    fix    {found['silver.s'].fix}" in found.lines()
     assert found["gold.g"].action == "create"
 
 
@@ -95,7 +96,7 @@ def test_an_alteration_is_named(tmp_path: Path, lake: Lake) -> None:
     bronze(lake, ["1.csv"])
     silver(lake)
     changed = project(tmp_path, TEXT.replace("{from: bronze.a,", "{from: bronze.a, comment: new,"))
-    assert explain(compile_(changed))["silver.s"].reason == "set comment"
+    assert explain(compile_(changed))["silver.s"].reason == "set comment; no new rows in bronze.a"
     assert explain(compile_(changed))["silver.s"].action == "alter"
 
 
@@ -121,3 +122,75 @@ def test_for_programs(lake: Lake) -> None:
     assert found[2]["refresh"] == "full"
     assert found[2]["inputs"] == [{"table": "silver.s", "version": 1, "since": None}]
     assert (found[2]["writes"], found[2]["fix"]) == ("aggregate", None)
+
+
+RULES = """
+bronze:
+  a: {source: {format: csv, path: landing}, schema: {x: string}}
+silver:
+  s:
+    from: bronze.a
+    comment: new
+    cleanse: [{cast: {x: int}}]
+    schema: {x: int, y: {type: date, nullable: false, default: 2024-01-01}}
+    on_schema_violation: "null"
+    merge: {keys: x, sequence_by: _batch}
+    expectations: {positive: x > 0, small: {expect: x < 9, on_violation: drop}}
+"""
+
+
+def test_checks_are_named_with_what_becomes_of_a_row(tmp_path: Path) -> None:
+    (tmp_path / "landing").mkdir()
+    lake = Lake(project(tmp_path, RULES))
+    bronze(lake, ["1.csv"])
+    lake.write("bronze.a", 2, {"files": {"batch": 2}})
+    found = explain(compile_(lake.project, ["silver.s"]))["silver.s"]
+    assert dict(found.lines())["checks"].split(", ") == [
+        "1 column of the schema (warn)", "1 column of the schema (quarantine)", "cast.x (warn)",
+        "merge.keys (quarantine)", "merge.sequence_by (quarantine)", "positive (warn)", "small (drop)",
+    ]  # fmt: skip
+    assert found.to_dict()["checks"][:2] == [
+        {"name": "cast.x", "on_violation": "warn"}, {"name": "schema.x", "on_violation": "warn"},
+    ]  # fmt: skip
+
+
+def test_an_alteration_is_followed_by_what_comes_after_it_and_by_maintenance(tmp_path: Path, lake: Lake) -> None:
+    bronze(lake, ["1.csv"])
+    silver(lake)
+    lake.write("bronze.a", 2, {"files": {"batch": 2}})
+    changed = project(tmp_path, TEXT.replace("{from: bronze.a,", "{from: bronze.a, comment: new,"))
+    found = explain(compile_(changed, ["silver.s"]))["silver.s"]
+    assert (found.action, found.alters) == ("alter", ("set comment",))
+    assert found.reason.startswith("set comment; new rows: bronze.a version")
+    assert found.work is not None
+    (optimize,) = (d for d in found.maintenance if d.operation == "optimize")
+    assert not optimize.due
+    assert ("after", f"optimize is not due as it is now: {optimize.reason}") in found.lines()
+    assert found.to_dict()["alters"] == ["set comment"]
+
+
+def test_what_is_settled_is_followed_by_what_comes_after_it(lake: Lake) -> None:
+    bronze(lake, ["1.csv"])
+    silver(lake, confirmed=False)
+    found = explain(compile_(lake.project, ["silver.s"]))["silver.s"]
+    assert found.action == "settle"
+    assert found.reason == "commit 1 is confirmed at version 1; no new rows in bronze.a"
+
+
+def test_the_graph_in_mermaid(lake: Lake) -> None:
+    bronze(lake, ["1.csv"])
+    silver(lake)
+    assert mermaid(explain(compile_(lake.project, ["silver.s", "gold.q"]))).splitlines() == [
+        "flowchart LR",
+        "  subgraph silver",
+        '    silver_s["s<br/>idle"]:::idle',
+        "  end",
+        "  subgraph gold",
+        '    gold_q["q<br/>create"]:::create',
+        "  end",
+        '  bronze_a["bronze.a"]',
+        "  bronze_a --> silver_s",
+        "  silver_s --> gold_q",
+        "  classDef create fill:#d7f0dd,stroke:#2e7d4f,color:#1a1a1a",
+        "  classDef idle fill:#f2f2f2,stroke:#9e9e9e,color:#1a1a1a",
+    ]
