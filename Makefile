@@ -25,11 +25,12 @@ check: .venv/ready ## lint, format, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup ## the library beside the same work written by hand: time, Spark jobs, commits
+bench: setup ## seconds of help, validate and plan; the library beside the same work written by hand
+	@$(BIN)/python benchmarks/language.py
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
-fuzz: setup ## the properties with thousands of examples instead of a hundred
-	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz $(ARGS)
+fuzz: .venv/ready ## the properties that need no Spark, with ten thousand examples instead of a hundred
+	@$(BIN)/python -m pytest -m "hypothesis and not spark and not soak" --hypothesis-profile=fuzz $(ARGS)
 
 soak: setup ## hours of random runs and kills
 	@$(BIN)/python -m pytest -m soak $(ARGS)

@@ -19,6 +19,7 @@ from lakehouse._version import __version__
 if TYPE_CHECKING:
     from lakehouse.api import files as files
     from lakehouse.api import history as history
+    from lakehouse.api import lineage as lineage
     from lakehouse.api import load as load
     from lakehouse.api import plan as plan
     from lakehouse.api import project as project
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from lakehouse.spec.models import Table as Table
 
 _HOMES = {
-    "lakehouse.api": ("load", "plan", "project", "run", "session", "show", "quarantine", "files", "history"),
+    "lakehouse.api": ("load", "plan", "project", "run", "session", "show", "quarantine", "files", "history", "lineage"),
     "lakehouse.engine.results": ("Event", "RunResult", "StepResult"),
     "lakehouse.errors": ("LakehouseError", "Problem", "SpecError"),
     "lakehouse.names": ("TableName",),
@@ -51,8 +52,8 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Environment", "Event", "LakehouseError", "Pipeline", "Problem", "Project", "RunResult", "SpecError", "StepResult",
-    "Table", "TableName", "__version__", "files", "history", "load", "plan", "project", "quarantine", "run", "session",
-    "show",
+    "Table", "TableName", "__version__", "files", "history", "lineage", "load", "plan", "project", "quarantine", "run",
+    "session", "show",
 ]  # fmt: skip
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from lakehouse.errors import Position, Problem, SpecError, suggestion
+from lakehouse.errors import Position, Problem, SpecError, suggestion, without_secrets
 from lakehouse.names import TableName
-from lakehouse.planning.compile import compile
+from lakehouse.planning.compile import compile, problems_of
 from lakehouse.planning.steps import Plan
 from lakehouse.spec.environment import Environment
-from lakehouse.spec.load import Project, project_of
-from lakehouse.spec.load import load as load_files
+from lakehouse.spec.load import Project, Survey, survey, survey_of
 from lakehouse.spec.models import Pipeline
 
 if TYPE_CHECKING:
@@ -20,9 +20,27 @@ if TYPE_CHECKING:
 
     from lakehouse.engine.results import Listener, RunResult
     from lakehouse.planning.explain import Explanation
+    from lakehouse.planning.lineage import Lineage
 
 Source = Project | Pipeline | str | os.PathLike[str]
 Selectors = str | Iterable[str]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _without_secrets(verb: Callable[P, T]) -> Callable[P, T]:
+    """What leaves the library quotes no secret, whoever raised it: an object store's client quotes what it is given."""
+
+    @functools.wraps(verb)
+    def called(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return verb(*args, **kwargs)
+        except Exception as error:
+            if (told := without_secrets(error)) is error:
+                raise
+        raise told
+
+    return called
 
 
 def load(
@@ -31,16 +49,23 @@ def load(
     variables: Mapping[str, Any] | None = None,
     root: str | os.PathLike[str] | None = None,
 ) -> Project:
-    """Read pipeline files or folders (`pipelines/` by default) under an environment.
+    """Read pipeline files or folders (`pipelines/` of `root` by default) under an environment.
 
     Raises SpecError with every problem found in all files, each with its place and what to do.
     """
-    return load_files(paths, env, variables, root)
+    return _whole(survey(paths, env, variables, root))
 
 
 def project(*pipelines: Pipeline, environment: Environment | None = None) -> Project:
     """The project of pipelines built from the typed classes; raises SpecError as `load` does."""
-    return project_of(*pipelines, environment=environment)
+    return _whole(survey_of(*pipelines, environment=environment))
+
+
+def _whole(found: Survey) -> Project:
+    """The project; where reading found problems, those that compiling finds are told with them, all in one go."""
+    if found.problems:
+        raise SpecError([*found.problems, *problems_of(found)])
+    return found.project
 
 
 def compiled(source: Source, select: Selectors = (), exclude: Selectors = ()) -> Plan:
@@ -48,6 +73,7 @@ def compiled(source: Source, select: Selectors = (), exclude: Selectors = ()) ->
     return compile(_project(source), _many(select), _many(exclude))
 
 
+@_without_secrets
 def plan(source: Source, select: Selectors = (), exclude: Selectors = ()) -> Explanation:
     """What a run would do now and why, step by step. Prints readably; starts no Spark."""
     from lakehouse.planning.explain import explain
@@ -55,6 +81,7 @@ def plan(source: Source, select: Selectors = (), exclude: Selectors = ()) -> Exp
     return explain(compiled(source, select, exclude))
 
 
+@_without_secrets
 def run(
     source: Source,
     spark: SparkSession | None = None,
@@ -77,6 +104,7 @@ def run(
     )
 
 
+@_without_secrets
 def session(source: Source, spark: SparkSession | None = None) -> SparkSession:
     """A session in which every table of the lake that exists has its name: `spark.table("silver.flights")`."""
     from lakehouse.engine.catalog import registered
@@ -84,6 +112,7 @@ def session(source: Source, spark: SparkSession | None = None) -> SparkSession:
     return registered(_project(source), spark)
 
 
+@_without_secrets
 def show(
     source: Source,
     table: str,
@@ -102,6 +131,7 @@ def show(
     return [{"rows": frame.count()}] if count else _rows(frame, rows)
 
 
+@_without_secrets
 def quarantine(
     source: Source, table: str, *, rows: int = 20, spark: SparkSession | None = None
 ) -> list[dict[str, Any]]:
@@ -113,6 +143,7 @@ def quarantine(
     return _rows(frame.orderBy("_batch", ascending=False), rows)
 
 
+@_without_secrets
 def files(source: Source, table: str, *, status: str | None = None, rows: int = 50) -> list[dict[str, Any]]:
     """The ledger of a Bronze table: each file, the newest first, and what became of it. Starts no Spark."""
     from lakehouse.state.look import ledger_rows
@@ -124,12 +155,23 @@ def files(source: Source, table: str, *, status: str | None = None, rows: int = 
     return ledger_rows(found, name, status, rows)
 
 
+@_without_secrets
 def history(source: Source, table: str | None = None, *, rows: int = 20) -> list[dict[str, Any]]:
     """Past runs, or the steps of one table, the newest first. Starts no Spark."""
     from lakehouse.state.look import past_runs, past_steps
 
     found = _project(source)
     return past_runs(found, rows) if table is None else past_steps(found, known_table(found, table), rows)
+
+
+def lineage(source: Source, column: str, *, upstream: bool = True, downstream: bool = True) -> Lineage:
+    """Where `layer.table.column`, or each column of `layer.table`, comes from and goes to; told from the files alone.
+
+    Prints readably; raises SpecError, with the nearest name, for a table or column that is not there.
+    """
+    from lakehouse.planning.lineage import lineage_of
+
+    return lineage_of(compiled(source), column, upstream=upstream, downstream=downstream)
 
 
 def known_table(project: Project, text: str, *, companions: bool = False) -> TableName:

@@ -21,7 +21,7 @@ from lakehouse import cli
 from lakehouse.control.locks import locked
 from lakehouse.names import TableName
 
-COMMANDS = ("validate", "plan", "run", "show", "quarantine", "files", "history")
+COMMANDS = ("validate", "plan", "run", "show", "quarantine", "files", "history", "lineage", "init", "schema")
 PIPELINE = """pipeline: p
 variables: {limit: 1}
 bronze:
@@ -116,7 +116,7 @@ def test_every_command_explains_itself(said: Call, command: str, flag: str) -> N
     found = said(command, flag)
     assert (found.code, found.err) == (0, "")
     assert f"Usage: lakehouse {command}" in found.out
-    assert "--json" in found.out
+    assert "--json" in found.out or command == "schema", "which prints nothing else"
     assert "\x1b" not in found.out
     for option in re.findall(r"^  (?:-\w, )?(--\w[\w-]*)(.*)$", found.out, re.MULTILINE):
         assert option[1].strip() or option[0] == "--help", f"{option[0]} says nothing"
@@ -159,13 +159,14 @@ def test_plan_shows_every_layer_and_the_fix_of_a_refusal(folder: Path, said: Cal
     lines = found.out.splitlines()
     assert [line for line in lines if line in ("bronze", "silver", "gold")] == ["bronze", "silver", "gold"]
     assert any(re.match(r"  refuses bronze.a +the source's path /.*/landing does not exist", line) for line in lines)
-    assert "          fix: make the folder, or correct `path`" in lines
+    assert "          fix    make the folder, or correct `path`" in lines
     assert lines[-1] == "0 of 3 steps have something to do; nothing was run"
     (folder / "landing").mkdir()
     (folder / "landing" / "1.csv").write_text("x\n1\n")
     found = said("plan")
     assert "          reads  batch 1: 1 file, 4 bytes" in found.out
     assert found.out.endswith("1 of 3 steps have something to do, 2 more if those bring rows; nothing was run\n")
+    assert said("plan", "--mermaid").out.startswith("flowchart LR\n  subgraph bronze\n")
 
 
 @pytest.mark.parametrize(
@@ -199,6 +200,44 @@ def test_a_pipe_gets_no_escape_codes(folder: Path, said: Call) -> None:
     ):
         found = said(*arguments)
         assert "\x1b" not in found.out + found.err, arguments
+
+
+def test_lineage_is_plain_lines_in_a_pipe_and_json_for_programs(folder: Path, said: Call) -> None:
+    found = said("lineage", "gold.g.n")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.splitlines() == [
+        "gold.g.n",
+        "  comes from",
+        "    no column: count(*)",
+        "  rows of gold.g depend on",
+        "    silver.s.x  filter",
+        "  goes into",
+        "    nothing",
+    ]
+    up = json.loads(said("lineage", "silver.s.X", "--upstream", "--json").out)
+    assert [use["from"] for use in up["upstream"]] == [
+        {"table": "bronze.a", "column": "x"}, {"source": "landing", "column": "x"},
+    ]  # fmt: skip
+    assert "downstream" not in up
+    assert said("lineage", "bronze.a", "--downstream").out.splitlines()[-3:] == [
+        "      silver.s.x  identity",
+        "        rows of gold.g  filter",
+        "  every other field of landing, by its own name",
+    ]
+    assert said("lineage", "gold.g", "--upstream", "--downstream").out == said("lineage", "gold.g").out
+    assert not (folder / "lake").exists()
+
+
+def test_state_selectors(folder: Path, said: Call) -> None:
+    assert said("plan", "-s", "state:failed").out.strip() == "0 of 0 steps have something to do; nothing was run"
+    assert said("run", "--select", "state:failed").code == 0, "that nothing has failed is no mistake"
+    empty_bronze(folder)
+    assert said("run", "-s", "bronze.a").code == 1
+    assert said("run", "-s", "silver.s").code == 0
+    steps = json.loads(said("plan", "-s", "state:failed+1", "--json").out)["steps"]
+    assert [step["step"] for step in steps] == ["bronze.a", "silver.s"]
+    steps = json.loads(said("plan", "-s", "state:changed", "--exclude", "state:failed+", "--json").out)["steps"]
+    assert steps == []
 
 
 def test_var_and_env(folder: Path, said: Call) -> None:
@@ -248,7 +287,7 @@ def test_problems_are_2_with_file_line_column_and_caret(folder: Path, said: Call
     assert lines[1] == "    " + BROKEN.splitlines()[2]
     assert lines[2].index("^") - 4 == int(head[1]) - 1 == BROKEN.splitlines()[2].index("paht")
     assert lines[3] == "  fix: did you mean 'path'?"
-    assert re.fullmatch(r"\d problems? found; nothing was run", lines[-1])
+    assert re.fullmatch(r"\d problems? found; nothing was done", lines[-1])
 
 
 def test_a_mistake_inside_a_query_is_shown_below_its_character(folder: Path, said: Call) -> None:
@@ -260,7 +299,7 @@ def test_a_mistake_inside_a_query_is_shown_below_its_character(folder: Path, sai
         "          FROM bronze.b WHERE )",
         "                              ^",
         "",
-        "1 problem found; nothing was run",
+        "1 problem found; nothing was done",
     ]
 
 
@@ -283,11 +322,14 @@ def test_problems_as_json(folder: Path, said: Call) -> None:
         (("files", "silver.s"), "silver.s is not a Bronze table, so it has no ledger of files"),
         (("plan", "--select", "silver.t"), r"--select:1:1: selector: no table or task matches 'silver.t'; did you mean"),
         (("run", "--exclude", "tags:x"), r"--exclude:1:1: selector: 'tags' is not a selector method; did you mean 'tag'"),
-        (("run", "--var", "limit"), "--var:1:1: variable: 'limit' is not of the form key=value"),
+        (("run", "--var", "limit"), "--var:1:1: variable: 'limit' is not of the form name=value"),
         (("run", "--var", "limt=3"), "unknown-variable: no pipeline and no config has the variable 'limt'"),
         (("run", "--env", "prod"), "unknown-environment"),
         (("run", "nowhere.yaml"), "no-such-file: there is no such file or folder"),
         (("run", "--log-level", "loud"), "'loud' is not one of 'error', 'warning', 'info', 'debug'"),
+        (("lineage", "silver.t.x"), r"COLUMN:1:1: unknown-table: there is no table 'silver.t' in this project\n  fix: did you mean 'silver.s'"),
+        (("lineage", "gold.g.nn"), r"COLUMN:1:1: unknown-column: gold.g has no column 'nn'\n  fix: did you mean 'n'"),
+        (("plan", "--select", "state:new"), "--select:1:1: selector: 'new' is not a state; there are failed, changed"),
         (("files", "bronze.a", "--status", "gone"), "'gone' is not one of 'loaded', 'failed'"),
         (("history", "--rows", "0"), "'--rows' / '-n': Input should be greater than or equal to 1"),
         (("show",), "Missing argument 'TABLE'"),
@@ -388,6 +430,27 @@ def test_a_signal_while_spark_starts_ends_the_run_in_order(
         pass
 
 
+def test_a_defect_is_told_with_its_traceback_and_without_secrets(said: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lakehouse import api, redaction
+
+    def broken(*arguments: object, **options: object) -> None:
+        try:
+            raise ValueError("login with hunter22")
+        except ValueError as error:
+            raise RuntimeError("a defect") from error
+
+    monkeypatch.setattr(api, "history", broken)
+    redaction.hide("hunter22")
+    try:
+        found = said("history")
+    finally:
+        redaction.forget()
+    assert (found.code, found.out) == (1, "")
+    assert found.err.startswith("Traceback (most recent call last):")
+    assert "ValueError: login with ***\n" in found.err
+    assert found.err.endswith("RuntimeError: a defect\n")
+
+
 # --- what is imported ---------------------------------------------------------------------------------------------
 
 
@@ -396,7 +459,8 @@ def test_looking_imports_no_spark(folder: Path) -> None:
     code = """
 import sys
 from lakehouse.cli import main
-for arguments in (["validate"], ["plan"], ["plan", "--json"], ["history"], ["files", "bronze.a"]):
+for arguments in (["validate"], ["plan"], ["plan", "--json"], ["history"], ["files", "bronze.a"], ["lineage", "gold.g"],
+                  ["plan", "-s", "state:failed state:changed"]):
     sys.argv = ["lakehouse", *arguments]
     try:
         main()

@@ -49,9 +49,19 @@ def test_version_is_a_version_number() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", lakehouse._version.__version__)
 
 
-@pytest.mark.parametrize("name", ["py.typed", "engine/log4j2.properties"])
+@pytest.mark.parametrize("name", ["py.typed", "engine/log4j2.properties", "scaffold/template/pipelines/shop.yaml"])
 def test_files_that_are_not_python_are_in_the_package(name: str) -> None:
     assert files("lakehouse").joinpath(name).is_file()
+
+
+def test_git_ignores_no_file_of_the_template_because_then_the_wheel_would_lack_it() -> None:
+    paths = [str(path) for path in (ROOT / "lakehouse" / "scaffold").rglob("*") if "__pycache__" not in path.parts]
+    found = subprocess.run(
+        ["git", "check-ignore", "--no-index", *paths], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if found.returncode == 128:
+        pytest.skip("not a checkout")
+    assert found.stdout == ""
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lakehouse.cli import completion
 from lakehouse.errors import SpecError
 
 if TYPE_CHECKING:
@@ -35,28 +36,75 @@ class LogLevel(StrEnum):
 
 Paths = Annotated[
     list[Path] | None,
-    typer.Argument(help="Pipeline files or folders; `pipelines/` when none is given.", show_default=False),
+    typer.Argument(
+        metavar="PATHS",
+        help="Pipeline files or their folder; `pipelines/` when none is given. A file still knows its whole folder.",
+        show_default=False,
+    ),
 ]
-Env = Annotated[str, typer.Option("--env", "-e", help="The environment: `configs/<env>.yaml`.")]
-Var = Annotated[list[str] | None, typer.Option("--var", help="Override a variable, as `--var key=value`.")]
+Env = Annotated[
+    str,
+    typer.Option(
+        "--env",
+        "-e",
+        metavar="ENV",
+        help="Which machine: `configs/ENV.yaml` over `configs/base.yaml`.",
+        autocompletion=completion.environments,
+    ),
+]
+Var = Annotated[
+    list[str] | None,
+    typer.Option("--var", metavar="NAME=VALUE", help="Give a variable another value. May be repeated."),
+]
 Select = Annotated[
-    list[str] | None, typer.Option("--select", "-s", help="Steps to take: `silver.flights`, `+gold.x`, `tag:daily`.")
+    list[str] | None,
+    typer.Option(
+        "--select",
+        "-s",
+        metavar="SELECTOR",
+        help="Take only these steps: `silver.orders`, `+gold.sales` with all that it reads, `bronze.orders+` with all"
+        " that reads it, `layer:gold`, `tag:daily`, `state:failed`. May be repeated.",
+        autocompletion=completion.selectors,
+    ),
 ]
-Exclude = Annotated[list[str] | None, typer.Option("--exclude", help="Steps to leave out, by the same selectors.")]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="SELECTOR",
+        help="Leave these steps out. May be repeated.",
+        autocompletion=completion.selectors,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
-TableArgument = Annotated[str, typer.Argument(metavar="TABLE", help="A table, as `silver.flights`.")]
-Limit = Annotated[int, typer.Option("--rows", "-n", min=1, help="At most so many rows.")]
+TableArgument = Annotated[
+    str,
+    typer.Argument(metavar="TABLE", help="A table, as `silver.orders`.", autocompletion=completion.tables),
+]
+Limit = Annotated[int, typer.Option("--rows", "-n", min=1, metavar="N", help="Show at most so many rows.")]
 
 
-def _variables(items: list[str] | None) -> dict[str, str]:
+def examples(*lines: str) -> str:
+    """The end of a command's help: commands as one types them, each on a line of its own."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def _variables(items: list[str] | None) -> dict[str, Any]:
+    """Names with values, each read as YAML reads it: `20` is a number, `[a, b]` a list; raises SpecError."""
     from lakehouse.errors import Position, Problem
+    from lakehouse.spec.configs import parse_argument
 
-    bad = [i for i in items or () if "=" not in i]
-    if bad:
-        raise SpecError(
-            [Problem(Position("--var", 1, 1), "variable", f"{i!r} is not of the form key=value") for i in bad]
-        )
-    return dict(i.split("=", 1) for i in items or ())
+    found: dict[str, Any] = {}
+    problems = []
+    for item in items or ():
+        try:
+            name, value = parse_argument(item)
+            found[name] = value
+        except ValueError as error:
+            problems.append(Problem(Position("--var", 1, 1), "variable", str(error)))
+    if problems:
+        raise SpecError(problems)
+    return found
 
 
 def load_project(paths: list[Path] | None, env: str, variables: list[str] | None = None) -> Project:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakehouse.cli.options import Env, Exclude, Json, LogLevel, Paths, Select, Var, load_project
+from lakehouse.cli.options import Env, Exclude, Json, LogLevel, Paths, Select, Var, examples, load_project
 from lakehouse.cli.output import console, dump
 from lakehouse.cli.program import app
 from lakehouse.errors import MachineError, SpecError
@@ -15,9 +15,17 @@ if TYPE_CHECKING:
     from lakehouse.engine.results import RunResult
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "lakehouse validate", "lakehouse validate pipelines/shop.yaml --env cluster", "lakehouse validate --json"
+    )
+)
 def validate(paths: Paths = None, env: Env = "local", var: Var = None, as_json: Json = False) -> None:
-    """Find every mistake in the files, with its place; starts no Spark."""
+    """Find every mistake in the files.
+
+    All are told at once, each with file, line and column, what is wrong and what to do. Ends with 2 when there is one.
+    Starts no Spark.
+    """
     from lakehouse import api
 
     try:
@@ -42,7 +50,11 @@ def _problem(problem: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "lakehouse plan", "lakehouse plan --select '+gold.daily_sales'", "lakehouse plan --exclude tag:slow --json"
+    )
+)
 def plan(
     paths: Paths = None,
     env: Env = "local",
@@ -50,19 +62,37 @@ def plan(
     select: Select = None,
     exclude: Exclude = None,
     as_json: Json = False,
+    as_mermaid: Annotated[
+        bool, typer.Option("--mermaid", help="Print the graph in Mermaid, to be drawn by GitHub or an editor.")
+    ] = False,
 ) -> None:
-    """Show what a run would do now and why, step by step; starts no Spark."""
+    """Show what a run would do now, and why.
+
+    Step by step: new files, new versions of the tables that are read, how it is refreshed and written, what is altered,
+    which checks run, what maintenance is due. Changes nothing and starts no Spark.
+    """
     from lakehouse import api
-    from lakehouse.report.explanation import show
 
     explained = api.plan(load_project(paths, env, var), select=select or (), exclude=exclude or ())
     if as_json:
         dump(explained.to_dict())
+    elif as_mermaid:
+        from lakehouse.report.graph import mermaid
+
+        print(mermaid(explained))
     else:
+        from lakehouse.report.explanation import show
+
         show(console(), explained)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "lakehouse run",
+        "lakehouse run --select 'silver.orders+' --var late_days=3",
+        "lakehouse run --env cluster --json",
+    )
+)
 def run(
     paths: Paths = None,
     env: Env = "local",
@@ -70,12 +100,17 @@ def run(
     select: Select = None,
     exclude: Exclude = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Take files again that could not be read.")
+        bool, typer.Option("--retry-failed", help="Take files again that could not be read before.")
     ] = False,
     as_json: Json = False,
     log_level: Annotated[LogLevel, typer.Option("--log-level", help="How much to tell on the way.")] = LogLevel.INFO,
 ) -> None:
-    """Run the pipelines: only what is new is read, and what is done is not done twice."""
+    """Run the pipelines: read what is new, write it once.
+
+    Killed or failed, it goes on where it stopped when it is run again, and nothing is lost or doubled. With nothing new
+    it changes nothing. Ends with 0 when all went well, 1 when a step failed, 2 for mistakes in the files, 3 when the
+    machine cannot (no Java, no lake), 4 when another run holds one of the tables.
+    """
     from lakehouse import api
     from lakehouse.report.progress import Progress
     from lakehouse.report.summary import show, to_dict

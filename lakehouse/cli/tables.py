@@ -6,58 +6,82 @@ from typing import Annotated
 
 import typer
 
-from lakehouse.cli.options import Env, FileStatus, Json, Limit, TableArgument, load_project
+from lakehouse.cli import completion
+from lakehouse.cli.options import Env, FileStatus, Json, Limit, TableArgument, examples, load_project
 from lakehouse.cli.output import draw
 from lakehouse.cli.program import app
 
 
-@app.command()
+@app.command(
+    epilog=examples("lakehouse show gold.daily_sales", "lakehouse show silver.orders --version 3 --rows 5 --json")
+)
 def show(
     table: TableArgument,
     env: Env = "local",
     rows: Limit = 20,
-    version: Annotated[int | None, typer.Option(help="The table as of this version.")] = None,
-    timestamp: Annotated[str | None, typer.Option(help="The table as of this time.")] = None,
-    count: Annotated[bool, typer.Option("--count", help="Only the number of rows.")] = False,
+    version: Annotated[int | None, typer.Option(metavar="N", help="The table as it was at this version.")] = None,
+    timestamp: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The table as it was then: `2024-03-01 12:00:00`.")
+    ] = None,
+    count: Annotated[bool, typer.Option("--count", help="Show only the number of rows.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show rows of a table."""
+    """Show rows of a table, as it is or as it was."""
     from lakehouse import api
 
     found = api.show(load_project(None, env), table, rows=rows, version=version, timestamp=timestamp, count=count)
     draw(found, table, as_json)
 
 
-@app.command()
+@app.command(epilog=examples("lakehouse quarantine silver.orders", "lakehouse quarantine silver.orders --json"))
 def quarantine(table: TableArgument, env: Env = "local", rows: Limit = 20, as_json: Json = False) -> None:
-    """Show rejected rows of a table, each with every rule that it broke."""
+    """Show the rows that a table rejected, and why.
+
+    Each is as it came in, with every rule that it broke; the newest first.
+    """
     from lakehouse import api
 
     draw(api.quarantine(load_project(None, env), table, rows=rows), f"{table}_quarantine", as_json)
 
 
-@app.command()
+@app.command(epilog=examples("lakehouse files bronze.orders", "lakehouse files bronze.orders --status failed"))
 def files(
-    table: TableArgument,
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE", help="A Bronze table, as `bronze.orders`.", autocompletion=completion.bronze_tables
+        ),
+    ],
     env: Env = "local",
-    status: Annotated[FileStatus | None, typer.Option(help="Only files of this status.")] = None,
+    status: Annotated[FileStatus | None, typer.Option(help="Show only files of this status.")] = None,
     rows: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """Show the ledger of a Bronze table: every file and what became of it; starts no Spark."""
+    """Show every file that a Bronze table met.
+
+    What became of it, when and in which batch, and the error of one that could not be read. Starts no Spark.
+    """
     from lakehouse import api
 
     draw(api.files(load_project(None, env), table, status=status, rows=rows), f"files of {table}", as_json)
 
 
-@app.command()
+@app.command(epilog=examples("lakehouse history", "lakehouse history silver.orders --rows 5"))
 def history(
-    table: Annotated[str | None, typer.Argument(metavar="TABLE", help="Only steps of this table.")] = None,
+    table: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TABLE", help="Show the steps of this table instead of runs.", autocompletion=completion.tables
+        ),
+    ] = None,
     env: Env = "local",
     rows: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """Show past runs, or the steps of one table; starts no Spark."""
+    """Show past runs, or the steps of one table.
+
+    The newest first, each with what it read and wrote, and why it did anything at all. Starts no Spark.
+    """
     from lakehouse import api
 
     draw(api.history(load_project(None, env), table, rows=rows), "history", as_json)

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakehouse.engine import jvm
+from lakehouse.engine import hiding, jvm, start
+from lakehouse.engine.hiding import LOG_PROPERTY
 from lakehouse.errors import MachineError
 
 if TYPE_CHECKING:
@@ -71,9 +72,9 @@ LOCAL: Mapping[str, str] = {
 """For one machine: Spark's own defaults are for clusters and run 50 tasks to read a log of three lines."""
 
 SMALL: Mapping[str, str] = {
-    "spark.driver.memory": "1g",
+    "spark.driver.memory": "2g",
     # Delta keeps 10,000 tables' states for an hour, a megabyte and more each: hundreds of small lakes fill the memory
-    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Ddelta.log.cacheSize=30",
+    "spark.driver.extraJavaOptions": ("-XX:+UseSerialGC -Ddelta.log.cacheSize=8"),
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.adaptive.enabled": "false",
@@ -89,7 +90,6 @@ _LEFTOVERS = {
     "spark.databricks.delta.commitInfo.userMetadata",
 }
 _OLDEST_SPARK = 4
-_LOG_PROPERTY = "lakehouse.log"
 
 
 def build(master: str, conf: Mapping[str, str], *, log_file: Path | None = None) -> SparkSession:
@@ -108,8 +108,9 @@ def build(master: str, conf: Mapping[str, str], *, log_file: Path | None = None)
         if SparkContext._gateway is None:
             if master.startswith("local"):
                 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # or Spark asks the network who it is
-            _start_jvm(chosen, log_path)
-        spark = SparkSession.builder.config(map={**chosen}).getOrCreate()
+            start.java(hiding.for_launch(chosen), log_path)
+        hiding.hide_in_log(SparkContext._jvm)
+        spark = start.spark(chosen, conf)
     else:
         spark = SparkSession.builder.getOrCreate()
     adopt(spark)
@@ -122,9 +123,9 @@ def log_to(spark: SparkSession, log_file: Path) -> None:
     """Send Spark's own lines to this file from now on; does nothing to a JVM that was not started by `build`."""
     java: Any = spark._jvm
     log_path, system = str(log_file.resolve()), java.java.lang.System
-    if system.getProperty(_LOG_PROPERTY) in (None, log_path):
+    if system.getProperty(LOG_PROPERTY) in (None, log_path):
         return
-    system.setProperty(_LOG_PROPERTY, log_path)
+    system.setProperty(LOG_PROPERTY, log_path)
     java.org.apache.logging.log4j.core.config.Configurator.reconfigure()
 
 
@@ -186,10 +187,12 @@ def settings(master: str, conf: Mapping[str, str], log_path: Path) -> dict[str, 
         if not local:  # executors take them from the driver
             chosen["spark.jars"] = _joined(",", ours, conf.get("spark.jars"))
     options = [] if "ArchiveClassesAtExit" in conf.get(_JAVA_OPTIONS, "") else jvm.archive_options(java)
+    if local:
+        options += jvm.spawn_options(java)
     log4j = Path(__file__).with_name("log4j2.properties")
-    options += [f'"-Dlog4j2.configurationFile={log4j}"', f'"-D{_LOG_PROPERTY}={log_path}"']
+    options += [f'"-Dlog4j2.configurationFile={log4j}"', f'"-D{LOG_PROPERTY}={log_path}"']
     chosen[_JAVA_OPTIONS] = _joined(" ", options, conf.get(_JAVA_OPTIONS))
-    return chosen
+    return chosen | hiding.redaction(conf)
 
 
 def _joined(by: str, ours: list[str], theirs: str | None) -> str:
@@ -202,28 +205,6 @@ def _brings_delta(conf: Mapping[str, str]) -> bool:
     if "delta-spark" in named or "PYSPARK_GATEWAY_PORT" in os.environ:
         return True
     return any((jvm.spark_home() / "jars").glob("*delta-spark*.jar"))
-
-
-def _start_jvm(chosen: Mapping[str, str], log_path: Path) -> None:
-    """Start the JVM with all it prints sent to the log: what Java says before any logging is set up is its stderr."""
-    from pyspark import SparkConf, SparkContext
-    from pyspark.errors import PySparkRuntimeError
-    from pyspark.java_gateway import launch_gateway
-
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    conf = SparkConf(loadDefaults=False).setAll(list(chosen.items()))
-    with log_path.open("a") as output:
-        start = output.tell()
-        try:
-            gateway = launch_gateway(conf, {"stdout": output, "stderr": output})  # type: ignore[no-untyped-call]
-        except PySparkRuntimeError as error:
-            said = log_path.read_bytes()[start:].decode(errors="replace")
-            raise MachineError(
-                f"Java did not start: {jvm.reason(said)}",
-                code="java",
-                fix="see the memory and JVM options that `spark: {conf: …}` sets",
-            ) from error
-    SparkContext._ensure_initialized(gateway=gateway)
 
 
 def _quiet() -> None:

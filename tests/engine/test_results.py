@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from lakehouse import redaction
 from lakehouse.engine.results import ExpectationResult, RunResult, Status, StepResult
 from lakehouse.lake.signature import Signature
 from lakehouse.names import TableName
@@ -72,3 +73,13 @@ def test_a_commit_is_the_place_at_which_the_table_stands() -> None:
     )
     assert (result.version, result.sequence, result.attempt) == (7, 3, "attempt")
     assert result.offsets == {"bronze.x": {"id": "i", "version": 2}}
+
+
+def test_what_a_step_tells_shows_no_secret() -> None:
+    redaction.hide("hunter22")
+    try:
+        result = StepResult(NAME, reason="login with hunter22", warnings=["f.csv: hunter22 is wrong", "fine"])
+        result.hide_secrets()
+        assert (result.reason, result.warnings) == ("login with ***", ["f.csv: *** is wrong", "fine"])
+    finally:
+        redaction.forget()

@@ -1,0 +1,1 @@
+"""A new project: the files below `template`, and the schemas that editors read."""
