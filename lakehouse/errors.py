@@ -51,6 +51,8 @@ class Problem:
     def unquoted(self) -> Problem:
         """The problem without secrets, and with the references to environment variables instead of their values."""
         message, fix = redaction.unquoted(self.message), redaction.unquoted(self.fix)
+        if message != self.message and fix.startswith("did you mean"):
+            fix = ""  # what is near to a value tells the value
         return self if (message, fix) == (self.message, self.fix) else replace(self, message=message, fix=fix)
 
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, RootModel
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    RootModel,
+    WithJsonSchema,
+)
 from pydantic.config import JsonDict
 
 LATER: JsonDict = {"available": False}
@@ -27,7 +36,7 @@ class Model(BaseModel):
 class Root(RootModel[Any]):
     """Base for a leaf that is written as a bare list, map or text."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
     available: ClassVar[bool] = True
 
 
@@ -36,10 +45,11 @@ def unavailable(model: BaseModel, loc: tuple[str | int, ...] = ()) -> Iterator[t
     if not getattr(type(model), "available", True):
         yield loc
         return
-    for name, field in type(model).model_fields.items():
+    for name in model.model_fields_set:
+        field = type(model).model_fields[name]
         here = loc if isinstance(model, RootModel) else (*loc, field.alias or name)
         extra = field.json_schema_extra
-        if name in model.model_fields_set and isinstance(extra, dict) and extra.get("available") is False:
+        if isinstance(extra, dict) and extra.get("available") is False:
             yield here
         else:
             yield from _inside(getattr(model, name), here)
@@ -60,13 +70,43 @@ def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
+T = TypeVar("T")
+Many = Annotated[tuple[T, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
+"""A list of texts; one will do."""
+Names = Many[str]
 """A list of names; one name will do."""
+
+
+def _text(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _texts(value: object) -> object:
+    return {key: _text(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+TextMap = Annotated[dict[str, str], BeforeValidator(_texts)]
+"""Names -> texts; a number or boolean becomes its text."""
+
+_FUNCTION = r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$"
+
+
+def _function(text: str) -> str:
+    if not re.fullmatch(_FUNCTION, text):
+        raise ValueError(f"{text!r} does not name a function; write it as `package.module:function`")
+    return text
+
+
+Function = Annotated[str, AfterValidator(_function), WithJsonSchema({"type": "string", "pattern": _FUNCTION})]
+"""`package.module:function`."""
 
 _UNITS = {
     "s": 1, "second": 1, "seconds": 1, "m": 60, "minute": 60, "minutes": 60, "h": 3600, "hour": 3600, "hours": 3600,
     "d": 86400, "day": 86400, "days": 86400, "week": 604800, "weeks": 604800, "year": 31536000, "years": 31536000,
 }  # fmt: skip
+_LONGEST = timedelta(days=36525)
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
 
 
@@ -84,7 +124,15 @@ def parse_duration(value: object) -> object:
         end = part.end()
     if end != len(value) or not value:
         raise ValueError(f"{value!r} is not a duration; write it as `90 seconds`, `1 hour 30 minutes`, `90s` or `7d`")
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError(f"{value!r} is longer than a hundred years")
     return timedelta(seconds=seconds)
+
+
+def _some(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("a duration of nothing is not meant here; write `1 hour`, or leave it out")
+    return value
 
 
 def duration_text(value: timedelta) -> str:
@@ -99,3 +147,5 @@ def duration_text(value: timedelta) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(duration_text, return_type=str)]
 """A length of time written with its unit."""
+SomeTime = Annotated[Duration, AfterValidator(_some)]
+"""A length of time that is not nothing."""

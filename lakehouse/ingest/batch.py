@@ -39,7 +39,7 @@ class BatchRequest:
     on_bad_record: Literal["quarantine", "drop", "fail"] = "quarantine"
     on_bad_file: Literal["quarantine", "fail"] = "quarantine"
     column_names: Literal["sanitize", "exact"] = "sanitize"
-    storage: Mapping[str, str] = field(default_factory=dict)
+    storage: Mapping[str, str] = field(default_factory=dict, repr=False)
     first: bool | None = None
     """Whether nothing was loaded yet, so that this batch may make the columns in every mode. None: it is so when the
     table has no columns but declared, hinted and partition columns."""

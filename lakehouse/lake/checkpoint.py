@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pyarrow import fs
 
 from lakehouse.lake.history import LogFiles
@@ -105,6 +104,8 @@ def _checkpointed(filesystem: fs.FileSystem, paths: list[str], kind: str, keys: 
 def _parquet(
     filesystem: fs.FileSystem, path: str, kind: str, keys: list[str], sidecars: list[str]
 ) -> Iterator[dict[str, Any]]:
+    import pyarrow.parquet as pq  # most logs are read without
+
     with filesystem.open_input_file(path) as file:
         names = pq.ParquetFile(file).schema_arrow.names
         wanted = [f"{kind}.{key}" for key in keys] if kind in names else []

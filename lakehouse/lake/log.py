@@ -30,7 +30,7 @@ class Log:
     def __init__(self, path: str, storage: Mapping[str, str], table: DeltaTable) -> None:
         self.path = path
         self.storage = storage
-        self._table = table
+        self._opened: DeltaTable | None = table
         found, folder = filesystem(path, storage)
         self._files = LogFiles(found, f"{folder.rstrip('/')}/_delta_log")
         self._fs = found
@@ -59,6 +59,19 @@ class Log:
         if found is None:
             raise MachineError(f"there is no Delta table at {path}", code="log.missing")
         return found
+
+    @property
+    def _table(self) -> DeltaTable:
+        if self._opened is None:
+            options = dict(self.storage)
+            self._opened = DeltaTable(self.path, version=self.version, storage_options=options)
+        return self._opened
+
+    def let_go(self) -> None:
+        """Free most of what is held in memory: the list of files, which is read again when somebody asks for it."""
+        if self._opened is not None:
+            _ = self.sequence, self._fields, self.features
+            self._opened = None
 
     @property
     def delta_id(self) -> str:

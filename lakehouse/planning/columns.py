@@ -1,228 +1,265 @@
 """Columns that cannot be there, found without Spark as far as the files declare what there is.
 
 A table's columns are known when they are declared: by `schema`, by the groups and measures of `aggregate`, or by what
-the rules make of a known input. A Bronze table without `schema` takes what comes, so nothing is said about it.
+the rules or a query make of a known input. A Bronze table without `schema` takes what comes, so nothing is said of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 
 from lakehouse.cleanse.base import one_rule
 from lakehouse.errors import Problem, suggestion
 from lakehouse.names import TableName
+from lakehouse.planning import queries
+from lakehouse.planning.known import BRONZE, WRONG, Columns, Keys, Known, few, folded, right
+from lakehouse.planning.references import SqlError
 from lakehouse.planning.steps import Step
 from lakehouse.quality import expressions
+from lakehouse.sources.fields import plain_name
 from lakehouse.spec.load import Project
+from lakehouse.spec.reading import WHOLE, Remainder
 from lakehouse.write import merge
 
-BRONZE = {
-    "_source_file": "string",
-    "_source_modified": "timestamp",
-    "_ingested_at": "timestamp",
-    "_batch": "bigint",
-    "_rescued_data": "string",
-}
-"""Columns that Bronze adds; rules carry them along, tables store them only where they are named."""
-
-Keys = tuple[str | int, ...]
-Columns = Mapping[str, str | None]
+Stored = Mapping[TableName, Columns | None]
 
 
-@dataclass
-class _Table:
-    """One step under scrutiny: what is known of its columns at the point reached."""
+def column_problems(
+    project: Project, steps: Sequence[Step], broken: Mapping[TableName, Remainder], *, complete: bool
+) -> list[Problem]:
+    """Every column, variable and function of the project that cannot work, in any order.
 
-    project: Project
-    step: Step
-    known: dict[str, str | None] | None
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def name(self) -> TableName:
-        return self.step.name
-
-    def there(self) -> Columns:
-        return {**BRONZE, **(self.known or {})}
-
-    def say(self, code: str, message: str, fix: str, *keys: str | int, of_key: bool = False) -> None:
-        where = (self.project.key_position if of_key else self.project.position)(self.name, *keys)
-        # a rule tells a column once by itself and once within its expression, with other words to suggest
-        if not any((p.position, p.code, p.message) == (where, code, message) for p in self.problems):
-            self.problems.append(Problem(where, code, message, fix))
-
-    def needs(self, column: str, keys: Keys, extra: Iterable[str] = (), of_key: bool = False) -> None:
-        """The column must be known, if any are."""
-        if self.known is None:
-            return
-        names = [*self.there(), *extra]
-        if column.casefold() not in {n.casefold() for n in names} and not column.startswith("__"):
-            # Bronze's own columns are always there and seldom what was meant
-            those = [n for n in self.known if not n.startswith("_")]
-            fix = suggestion(column, names) or (f"there are {_few(those)}" if those else "")
-            self.say("unknown-column", f"there is no column {column!r} here", fix, *keys, of_key=of_key)
-
-    def expression(self, text: str, keys: Keys, extra: Iterable[str] = ()) -> None:
-        """The text's columns and variables must be known."""
-        for column in sorted(expressions.columns_of(text)):
-            self.needs(column, keys, extra)
-        variables = self.project.variables_of(self.name)
-        for variable in sorted(expressions.variables_of(text) - set(variables)):
-            message = f"`:{variable}` is not a variable of this pipeline"
-            self.say("unknown-variable", message, suggestion(variable, variables), *keys)
-
-    def determined(self, text: str, keys: Keys) -> None:
-        """The text must give the same value at every retry (S36)."""
-        for call in expressions.nondeterministic(text):
-            self.say(
-                "not-repeatable",
-                f"{call}() gives another value at each retry",
-                "use `hash`, or compute it upstream",
-                *keys,
-            )
-
-
-def _few(names: Sequence[str], most: int = 12) -> str:
-    """The names, or the first of them and how many more there are."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
-
-
-def column_problems(project: Project, steps: Sequence[Step]) -> list[Problem]:
-    """Every column, variable and function of the project that cannot work, in any order."""
-    outputs: dict[TableName, dict[str, str | None] | None] = {}
+    `broken` has the tables with mistakes that are told already; without `complete` variables may exist that could not
+    be read.
+    """
+    stored: dict[TableName, Columns | None] = {}
     problems: list[Problem] = []
     for step in steps:
-        table = _Table(project, step, _input(step, outputs))
-        _rules(table)
-        _schema(table)
-        _checks(table)
-        if step.spec.aggregate is not None:
-            _aggregate(table)
-        outputs[step.name] = _stored(table)
-        _layout(table, outputs[step.name])
+        table = Known(project, step, broken.get(step.name, WHOLE), complete)
+        table.known = _input(table, stored)
+        for stage in (_cleanse, _aggregate, _schema, _merge, _expectations):
+            stage(table)
+        stored[step.name] = _stored(table)
+        _layout(table, stored[step.name])
         problems += table.problems
     return problems
 
 
-def _input(step: Step, outputs: Mapping[TableName, dict[str, str | None] | None]) -> dict[str, str | None] | None:
-    spec = step.spec
-    if spec.source is not None:
-        if spec.schema_ is None or (spec.auto_loader and spec.auto_loader.mode(True) == "add_new_columns"):
-            return None
-        return dict(_declared(step))
-    if spec.sql is not None:
+def _input(table: Known, stored: Stored) -> Columns | None:
+    step, spec = table.step, table.step.spec
+    if {"source", "auto_loader", "copy_into", "from", "sql"} & table.hurt:
         return None
-    merged: dict[str, str | None] = {}
+    if spec.source is not None:
+        return _ingested(step)
+    if spec.sql is not None:
+        return _queried(table, spec.sql, stored)
+    merged: Columns = {}
+    if not spec.from_ or len(step.reads) < len(spec.from_):
+        return None  # there is none, or one of them is no table, which is told
     for read in step.reads:
-        columns = outputs.get(read.table)
+        columns = stored.get(read.table)
         if columns is None:
             return None
         merged |= columns
     return merged
 
 
-def _rules(table: _Table) -> None:
-    for index, written in enumerate(table.step.spec.cleanse):
+def _ingested(step: Step) -> Columns | None:
+    """What Bronze stores, where a `schema` settles it."""
+    spec = step.spec
+    loader, named = spec.auto_loader, spec.copy_into
+    evolves = named.merge_schema if named is not None else loader and loader.mode(True) == "add_new_columns"
+    if spec.schema_ is None or evolves:
+        return None
+    hints = {plain_name(n): t for n, t in loader.schema_hints.items()} if loader is not None else {}
+    folders = [*(getattr(spec.source, "partition_columns", None) or ()), *(spec.partitioned_by or ())]
+    own = {loader.rescued_data_column: "string"} if loader is not None else {}
+    found: Columns = {**dict.fromkeys(folders), **hints, **_declared(step)}
+    return {**found, **BRONZE, **own}
+
+
+def _queried(table: Known, sql: str, stored: Stored) -> Columns | None:
+    def columns_of(name: TableName) -> Columns | None:
+        if name in stored:
+            return stored[name]
+        folded_name = str(name).casefold()
+        return next((columns for other, columns in stored.items() if str(other).casefold() == folded_name), None)
+
+    try:
+        found = queries.look(sql, columns_of)
+    except SqlError:
+        return None  # told where the tables are looked for
+    known = stored.values() if found.missing else ()
+    wrong = {name.casefold() for columns in known for name, kind in (columns or {}).items() if kind == WRONG}
+    for item in found.missing:
+        near = [name for name in item.near if name.casefold() not in wrong]
+        if item.name.casefold() not in folded(table.meant):
+            table.missing(item.name, near, ("sql",), kept=True, at=(sql, item.start))
+    for name, start in found.twice:
+        message = f"the query gives two columns called {name!r}"
+        table.say("duplicate-column", message, "give one of them another name", "sql", at=(sql, start))
+    for name, start in found.bare:
+        full = [str(other) for other in table.project.origins if other.table.casefold() == name.casefold()]
+        if full:  # else it may be a table of the caller's own
+            fix = f"did you mean {full[0]!r}?"
+            table.say("unknown-table", f"there is no table {name}", fix, "sql", at=(sql, start))
+    for text, start in found.nameless if not table.step.spec.cleanse else ():
+        message, fix = f"a column of the result has no name: {text}", f"write `{text} AS …`"
+        table.say("bad-name", message, fix, "sql", at=(sql, start))
+    table.variables(sql, found.variables, ("sql",))
+    return None if found.columns is None else dict.fromkeys(found.columns)
+
+
+def _cleanse(table: Known) -> None:
+    sound = table.broken.sound("cleanse")
+    for index, written in enumerate(table.step.spec.cleanse[:sound]):
         rule, args = one_rule(written)
         keys: Keys = ("cleanse", index, rule.word)
-        before = len(table.problems)
-        try:
-            after = None if table.known is None else rule.effect(dict(table.known), args)
-        except ValueError:
-            after = None  # said below, at the place of the column itself
+        texts = dict(args.expressions())
+        for loc, text in texts.items():
+            read = {column for at, column in args.reads() if at == loc}  # not what the rule itself made before
+            for column, start in expressions.columns_at(text):
+                if column in read:
+                    table.needs(column, (*keys, *loc), kept=True, at=(text, start))
+            table.variables(text, expressions.variables_of(text), (*keys, *loc))
         for loc, column in args.reads():
-            table.needs(column, (*keys, *loc))
-        for loc, text in args.expressions():
-            table.expression(text, (*keys, *loc), extra=after or ())
-            if rule.word == "filter":
-                table.determined(text, (*keys, *loc))
+            if loc not in texts:
+                table.needs(column, (*keys, *loc), kept=True, of_key=bool(loc) and loc[-1] == column)
         if rule.whole and table.step.incremental:
             message = f"`{rule.word}` needs all rows at once, this step sees only what is new"
             table.say("not-incremental", message, "use `sql`, or `aggregate`", *keys)
-        table.known = after if len(table.problems) == before else None
+        if table.known is not None:
+            try:
+                table.known = rule.effect(table.there(), args)
+            except ValueError as problem:
+                if not table.meant:
+                    table.say("wrong-value", str(problem), "", *keys)
+                table.known = None
+    if sound is not None:
+        table.known = None
 
 
-def _schema(table: _Table) -> None:
-    schema = table.step.spec.schema_
-    if schema is None or table.step.is_bronze:
+def _aggregate(table: Known) -> None:
+    options = table.step.spec.aggregate
+    if options is None:
+        return
+    if "aggregate" in table.hurt:
+        table.known = None
+        return
+    for part in ("by", "measures"):
+        for name, text in getattr(options, part).items():
+            place = _place_of_group(table, name) if part == "by" else ("aggregate", part, name)
+            table.expression(text, place, kept=part == "by")
+    if options.window is not None:
+        table.expression(options.window.column, ("aggregate", "window", "column"))
+    if options.where is not None:
+        table.expression(options.where, ("aggregate", "where"))
+    names = [*options.by, *(("window_start", "window_end") if options.window else ()), *options.measures]
+    if options.having is not None:
+        before = table.known
+        table.known = None if before is None else {**before, **dict.fromkeys(names)}
+        table.expression(options.having, ("aggregate", "having"))
+    table.known = dict.fromkeys(names)
+
+
+def _place_of_group(table: Known, name: str) -> Keys:
+    """Where a group is written: `by` takes a name, a map, or a list of both."""
+    place: Keys = ("aggregate", "by")
+    if table.project.written(table.name, *place, name):
+        return (*place, name)
+    options = table.step.spec.aggregate
+    assert options is not None
+    for index in range(len(options.by)):
+        if table.project.written(table.name, *place, index, name):
+            return (*place, index, name)
+        if table.project.value(table.name, *place, index) == name:
+            return (*place, index)
+    return place
+
+
+def _schema(table: Known) -> None:
+    step, schema = table.step, table.step.spec.schema_
+    if schema is None or step.is_bronze:
         return
     for name, column in schema.items():
         if column.default is None:
-            table.needs(name, ("schema", name), of_key=True)
-    # what `merge` names may stay beside what is stored
-    table.known = {**(table.known or {}), **_declared(table.step)}
+            table.needs(name, ("schema", name), kept=True, of_key=True)
+    others = table.known if step.keeps_others else {n: t for n, t in (table.known or BRONZE).items() if n in BRONZE}
+    table.known = None if others is None or "schema" in table.hurt else {**others, **_declared(step)}
 
 
-def _declared(step: Step) -> dict[str, str]:
+def _declared(step: Step) -> Columns:
     return {name: column.type for name, column in (step.spec.schema_ or {}).items()}
 
 
-def _checks(table: _Table) -> None:
+def _merge(table: Known) -> None:
     spec = table.step.spec
-    for name, rule in spec.expectations.items():
-        for column in sorted(rule.columns()):
-            if spec.aggregate is None:
-                table.needs(column, ("expectations", name))
-    if spec.merge is None:
+    if spec.append is not None and "append" not in table.hurt:
+        for index, key in enumerate(spec.append.keys or ()):
+            _stored_key(table, key, ("append", "keys", index))
+    if spec.merge is None or "merge" in table.hurt:
         return
     for index, key in enumerate(spec.merge.keys):
-        table.needs(key, ("merge", "keys", index))
+        _stored_key(table, key, ("merge", "keys", index))
+    types = {n.casefold(): t for n, t in {**(table.known or BRONZE), **_declared(table.step)}.items()}
     for index, text in enumerate(spec.merge.sequence_by or ()):
         keys: Keys = ("merge", "sequence_by", index)
         table.expression(text, keys)
         table.determined(text, keys)
         bare = expressions.bare_column(text)
-        types: dict[str, str | None] = {n.casefold(): t for n, t in table.there().items()}
         if bare and types.get(bare.casefold()) == "string":
-            message = f"{bare} is text, and as text 9 comes after 10"
+            message = f"{bare!r} is text, and as text 9 comes after 10"
             table.say("text-sequence", message, f"write a cast, as `cast({bare} AS timestamp)`", *keys)
 
 
-def _aggregate(table: _Table) -> None:
-    options = table.step.spec.aggregate
-    assert options is not None
-    for part in ("by", "measures"):
-        for name, text in getattr(options, part).items():
-            if table.project.written(table.name, "aggregate", part, name):
-                table.expression(text, ("aggregate", part, name))
-            else:
-                table.expression(text, ("aggregate", part))
-    if options.window is not None:
-        table.expression(options.window.column, ("aggregate", "window", "column"))
-    if options.where is not None:
-        table.expression(options.where, ("aggregate", "where"))
-    if options.having is not None:
-        table.expression(options.having, ("aggregate", "having"), extra=(*options.by, *options.measures))
-
-
-def _stored(table: _Table) -> dict[str, str | None] | None:
-    """The columns of the table itself, as its readers find them; None when more may come."""
+def _stored_key(table: Known, key: str, keys: Keys) -> None:
+    """A key must be among what is stored, which `schema` decides."""
     spec = table.step.spec
-    if spec.source is not None:
-        return None if table.known is None else {**table.known, **BRONZE}
-    if spec.aggregate is not None:
-        windows = {"window_start": None, "window_end": None} if spec.aggregate.window else {}
-        return {**dict.fromkeys(spec.aggregate.by), **windows, **dict.fromkeys(spec.aggregate.measures)}
     if spec.schema_ is None or spec.schema_evolution == "add_new_columns":
+        table.needs(key, keys)
+    elif key.casefold() not in folded({*spec.schema_, *right(table.meant)}) and "schema" not in table.hurt:
+        fix = suggestion(key, spec.schema_) or "add it to `schema`"
+        table.say("unknown-column", f"the key {key!r} is not stored", fix, *keys)
+
+
+def _expectations(table: Known) -> None:
+    for name, rule in table.step.spec.expectations.items():
+        texts = dict(rule.expressions())
+        for loc, text in texts.items():
+            table.expression(text, ("expectations", name, *loc))
+        for loc, column in rule.reads():
+            table.needs(column, ("expectations", name, *loc))
+
+
+def _stored(table: Known) -> Columns | None:
+    """The columns of the table itself, as its readers find them; None when more may come."""
+    spec, known = table.step.spec, table.known
+    closed = spec.schema_ is not None and spec.schema_evolution != "add_new_columns" and spec.source is None
+    if {"schema", "aggregate", "merge", "schema_evolution"} & table.hurt or (known is None and not closed):
         return None
+    if spec.source is not None:
+        return known
     declared = _declared(table.step)
-    if spec.merge is None:
-        return dict(declared)
-    sequence = merge.sequence_type(spec.merge, {**BRONZE, **(table.known or {})})
-    stored: dict[str, str | None] = dict(merge.stored_columns(declared, spec.merge, sequence or ""))
-    return {name: text or None for name, text in stored.items()}
+    found = declared if closed else {name: text for name, text in (known or {}).items() if name not in BRONZE}
+    if spec.merge is not None:
+        sequence = merge.sequence_type(spec.merge, {**(known or BRONZE), **declared})
+        added = merge.stored_columns({name: text or "" for name, text in found.items()}, spec.merge, sequence or "")
+        found = {name: text or None for name, text in added.items()}
+    return {**found, **{name: kind for name, kind in table.meant.items() if name not in found}}
 
 
-def _layout(table: _Table, stored: Mapping[str, str | None] | None) -> None:
+def _layout(table: Known, stored: Columns | None) -> None:
+    """Partitions, clustering, ZORDER, bloom filters and statistics are of columns that are there."""
     if stored is None:
         return
-    there = {name.casefold() for name in stored}
+    there = folded(stored)
     for keys, column in _layout_columns(table.step):
-        if column.split(".")[0].casefold() not in there:
-            message = f"the table has no column {column!r}"
-            table.say("unknown-column", message, suggestion(column, stored), *keys)
+        # a dot leads into a struct, whose fields are not looked at here
+        if not {column.casefold(), column.split(".")[0].casefold()} & there and keys[0] not in table.hurt:
+            near = right(stored)
+            fix = suggestion(column, near) or f"there are {few([n for n in near if not n.startswith('_')])}"
+            of_key = keys[-1] == column
+            table.say("unknown-column", f"the table has no column {column!r}", fix, *keys, of_key=of_key)
 
 
 def _layout_columns(step: Step) -> Iterator[tuple[Keys, str]]:

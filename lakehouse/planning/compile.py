@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 
-from lakehouse.errors import Problem, SpecError, suggestion
-from lakehouse.names import COMPANIONS, TableName
+from lakehouse.errors import Problem, SpecError, nearest
+from lakehouse.names import COMPANIONS, LAYERS, TableName
 from lakehouse.planning.columns import column_problems
+from lakehouse.planning.known import MOST_SLIPS
 from lakehouse.planning.references import SqlError, references
 from lakehouse.planning.selection import select as match
 from lakehouse.planning.steps import Plan, Read, Step, definition_of, ordered
+from lakehouse.quality.expressions import place_of
+from lakehouse.spec.late import is_secret_reference, references_in
 from lakehouse.spec.leaves import WAYS
-from lakehouse.spec.load import Project
+from lakehouse.spec.load import Project, Survey
 from lakehouse.spec.models import Table
+from lakehouse.spec.reading import WHOLE, Remainder
+
+ORIGINS = ("source", "from", "sql")
+"""Keys that say where the rows of a table come from."""
 
 
-def compile(
-    project: Project, select: tuple[str, ...] = (), exclude: tuple[str, ...] = (), *, check_columns: bool = True
-) -> Plan:
+def compile(project: Project, select: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> Plan:
     """Compile all tables of the project and choose those to run.
 
     Raises SpecError with every problem found over all tables, not only the selected ones.
     """
-    problems: list[Problem] = []
-    steps = []
-    for name, table in project.tables.items():
-        step = _step(project, name, table, problems)
-        if step is not None:
-            steps.append(step)
-    problems += _cycles(project, steps)
-    if problems:
-        raise SpecError(problems)
-    in_order = ordered(steps)
-    if check_columns:
-        problems += column_problems(project, in_order)
-        if problems:
-            raise SpecError(problems)
-    return Plan(project, in_order, _chosen(project, in_order, select, exclude))
+    found = _Compiled(project)
+    if found.problems:
+        raise SpecError(found.problems)
+    steps = ordered(found.steps)
+    return Plan(project, steps, _chosen(project, steps, select, exclude))
+
+
+def problems_of(survey: Survey) -> list[Problem]:
+    """What compiling finds in the files as far as they could be read, and nothing that follows from what is told.
+
+    Beside `survey.problems` it makes a first look at broken files the only one.
+    """
+    tables = {name: table for name in survey.project.origins if (table := _readable(survey, name)) is not None}
+    return _Compiled(replace(survey.project, tables=tables), survey.broken, survey.complete).problems
+
+
+def _readable(survey: Survey, name: TableName) -> Table | None:
+    rest = survey.broken.get(name)
+    return survey.project.tables.get(name) if rest is None else rest.table
 
 
 def way_of(table: Table) -> str:
@@ -46,64 +56,143 @@ def way_of(table: Table) -> str:
     return named or ("overwrite" if table.sql is not None else "append")
 
 
-def _step(project: Project, name: TableName, table: Table, problems: list[Problem]) -> Step | None:
-    before = len(problems)
-    way = way_of(table)
-    reads: list[Read] = []
-    if table.sql is not None:
+@dataclass
+class _Compiled:
+    """The steps of a project, and the problems met.
+
+    `broken` has the tables with mistakes that are told already: nothing is said about the places where those stand.
+    Where the tables are not `complete`, no name is unknown.
+    """
+
+    project: Project
+    broken: Mapping[TableName, Remainder] = field(default_factory=dict)
+    complete: bool = True
+    steps: list[Step] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    slips: int = 0
+    names: Mapping[str, TableName] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.names = {str(name): name for name in self.project.origins}
+        for name, table in self.project.tables.items():
+            self.steps.append(self.step(name, table))
+        circles = list(_circles(self.steps))
+        self.problems += [_cycle(self.project, ring) for ring in circles]
+        # a table in a circle has no input that is known before it; each gets its turn nevertheless
+        free = {name for ring in circles for name in ring}
+        rest = [replace(step, after=frozenset()) if step.name in free else step for step in self.steps]
+        self.problems += column_problems(self.project, ordered(rest), self.broken, complete=self.complete)
+        self.problems = [problem.unquoted() for problem in self.problems]
+
+    def step(self, name: TableName, table: Table) -> Step:
+        """One table compiled, as far as its references are right."""
+        hurt = self.broken.get(name, WHOLE).keys
+        way = way_of(table)
+        reads: list[Read] = []
+        if table.sql is not None and "sql" not in hurt:
+            reads += self.query(name, table.sql)
+            if way != "overwrite" and not self.unsure(name):
+                self.later(name, way, message=f"`sql` with `{way}`")
+        if "from" not in hurt:
+            for index, item in enumerate(table.from_ or ()):
+                read = Read(item.table, whole=not WAYS[way].INCREMENTAL)
+                if self.known(name, read.table, ("from", index)):
+                    reads.append(read)
+                    self.change(name, read, ("from", index))
+        names = self.names
+        for index, dependency in enumerate(table.depends_on or ()):
+            if dependency not in names and "depends_on" not in hurt:
+                self.unknown(dependency, name, "depends_on", index)
+        definition, used = definition_of(table, self.project.variables_of(name))
+        late = frozenset(self.project.late_references(name, used))
+        self.secrets(name, used)
+        after = frozenset(r.table for r in reads) | {names[d] for d in table.depends_on or () if d in names}
+        unique = tuple(dict.fromkeys(reads))
+        return Step(name, table, way, unique, after & self.project.tables.keys(), definition, used, late)
+
+    def query(self, name: TableName, sql: str) -> Iterator[Read]:
+        """The tables that a query reads, those that are there."""
         try:
-            for reference in references(table.sql):
-                if reference.stream:
-                    problems.append(_later(project, name, "sql", message="STREAM() in `sql`"))
-                reads.append(Read(reference.name, whole=True))
+            found = references(sql)
         except SqlError as error:
-            where = project.text_position(error.line, error.column, name, "sql")
-            problems.append(Problem(where, "sql-syntax", f"the SQL does not parse: {error}"))
-        if way != "overwrite":
-            problems.append(_later(project, name, way, message=f"`sql` with `{way}`"))
-    reads += [Read(item.table, whole=not WAYS[way].INCREMENTAL) for item in table.from_ or ()]
-    for index, read in enumerate(reads):
-        key = ("sql",) if table.sql is not None else ("from", index)
-        problems += _reference_problems(project, name, read, way, key)
-    known = {str(n): n for n in (*project.tables, *project.tasks)}
-    for index, dependency in enumerate(table.depends_on or ()):
-        if dependency not in known:
-            problems.append(_unknown(project, dependency, name, ("depends_on", index)))
-    if len(problems) > before:
-        return None
-    definition, used = definition_of(table, project.variables_of(name))
-    after = frozenset(r.table for r in reads) | frozenset(known[d] for d in table.depends_on or ())
-    unique = tuple(dict.fromkeys(reads))
-    return Step(name, table, way, unique, after & set(project.tables), definition, used)
+            where = self.project.text_position(error.line, error.column, name, "sql")
+            self.problems.append(Problem(where, "sql-syntax", f"the SQL does not parse: {error}"))
+            return
+        for reference in found:
+            place = place_of(sql, reference.start)
+            if reference.stream:
+                self.later(name, "sql", message="STREAM() in `sql`", at=place)
+            if self.known(name, reference.name, ("sql",), at=place):
+                yield Read(reference.name, whole=True)
+
+    def known(
+        self, name: TableName, wanted: TableName, keys: tuple[str | int, ...], at: tuple[int, int] | None = None
+    ) -> bool:
+        """Whether the table is there; told where it is not."""
+        if wanted in self.project.tables:
+            return True
+        if any(wanted.table.endswith(c) for c in COMPANIONS):
+            self.later(name, *keys, message=f"reading the companion table {wanted}", at=at)
+        elif wanted not in self.project.origins or wanted.layer == "tasks":
+            self.unknown(str(wanted), name, *keys, at=at)
+        return False
+
+    def change(self, name: TableName, read: Read, keys: tuple[str | int, ...]) -> None:
+        """What is read incrementally must be a table of which that can be."""
+        if read.table == name or read.whole or self.unsure(name) or self.unsure(read.table):
+            return
+        table = self.project.tables[read.table]
+        way, how = way_of(self.project.tables[name]), way_of(table)
+        if how != "append":
+            message = f"reading what changed in {read.table}, which is written by `{how}`, into `{way}`"
+            self.later(name, *keys, message=message)
+        elif table.source is None:
+            self.later(name, *keys, message=f"reading what is new in {read.table}, which is not a Bronze table,")
+
+    def secrets(self, name: TableName, used: Mapping[str, object]) -> None:
+        """A value in an expression is part of a query, and Spark writes queries down."""
+        for variable, value in used.items():
+            if any(is_secret_reference(reference) for reference in references_in(value)):
+                message = f"the variable {variable!r} is a secret and cannot stand in SQL, which Spark writes down"
+                fix = "hand it to a connector by its `options`"
+                where = self.project.position(name, *self.project.place_of_text(name, rf":{variable}\b"))
+                self.problems.append(Problem(where, "late-reference", message, fix))
+
+    def unsure(self, name: TableName) -> bool:
+        """Whether a mistake may hide what the table reads or how it is written."""
+        hurt = self.broken.get(name, WHOLE).keys
+        table = self.project.tables[name]
+        unknown = hurt - {field.alias or key for key, field in type(table).model_fields.items()}
+        return bool(unknown or hurt & {*WAYS, *ORIGINS})
+
+    def later(self, name: TableName, *keys: str | int, message: str, at: tuple[int, int] | None = None) -> None:
+        where = self.project.text_position(*at, name, *keys) if at else self.project.position(name, *keys)
+        self.problems.append(Problem(where, "not-available-yet", f"{message} is not available yet"))
+
+    def unknown(self, wanted: str, name: TableName, *keys: str | int, at: tuple[int, int] | None = None) -> None:
+        if not self.complete:
+            return
+        self.slips += 1
+        names = [n for n in self.project.origins if n != name] if self.slips < MOST_SLIPS else []
+        near = _nearest(wanted, names, tasks=keys[0] == "depends_on")
+        where = self.project.text_position(*at, name, *keys) if at else self.project.position(name, *keys)
+        fix = f"did you mean '{near}'?" if near else "write `layer.table`, of a table in these files"
+        self.problems.append(Problem(where, "unknown-table", f"there is no table {wanted}", fix))
 
 
-def _reference_problems(
-    project: Project, name: TableName, read: Read, way: str, key: tuple[str | int, ...]
-) -> Iterator[Problem]:
-    if read.table not in project.tables:
-        if any(read.table.table.endswith(c) for c in COMPANIONS):
-            yield _later(project, name, *key, message=f"reading the companion table {read.table}")
-        else:
-            yield _unknown(project, read.table, name, key)
-    elif read.table != name and not read.whole and way_of(project.tables[read.table]) != "append":
-        how = way_of(project.tables[read.table])
-        message = f"reading what changed in {read.table}, which is written by `{how}`, into `{way}`"
-        yield _later(project, name, *key, message=message)
-    elif read.table != name and not read.whole and project.tables[read.table].source is None:
-        yield _later(project, name, *key, message=f"reading what is new in {read.table}, which is not a Bronze table,")
+def _nearest(wanted: str, names: list[TableName], *, tasks: bool) -> TableName | None:
+    """The table that was probably meant: near in the same layer, of the same name in another, near there."""
+    layer, _, table = wanted.rpartition(".")
+    names = [n for n in names if n.layer in LAYERS or (tasks and layer == n.layer)]
+    for among in ([n for n in names if n.layer == layer], [n for n in names if n.table == table], names):
+        by_table = {n.table: n for n in among}
+        if near := nearest(table, by_table):
+            return by_table[near]
+    return None
 
 
-def _later(project: Project, name: TableName, *keys: str | int, message: str) -> Problem:
-    return Problem(project.position(name, *keys), "not-available-yet", f"{message} is not available yet")
-
-
-def _unknown(project: Project, wanted: TableName | str, name: TableName, key: tuple[str | int, ...]) -> Problem:
-    near = suggestion(str(wanted), [str(t) for t in project.tables]) or "write `layer.table`, of a table in these files"
-    return Problem(project.position(name, *key), "unknown-table", f"there is no table {wanted}", near)
-
-
-def _cycles(project: Project, steps: list[Step]) -> Iterator[Problem]:
-    """Every cycle, one after the other, each told where its first table waits."""
+def _circles(steps: list[Step]) -> Iterator[list[TableName]]:
+    """Every circle of tables that wait for each other, each for the one before it and the first for the last."""
     graph = {s.name: sorted(s.after) for s in sorted(steps, key=lambda s: s.name)}
     while True:
         try:
@@ -112,23 +201,27 @@ def _cycles(project: Project, steps: list[Step]) -> Iterator[Problem]:
             names: list[TableName] = error.args[1]
         else:
             return
-        # each of the names waits for the one before it; the first one is told last too
+        # the first one is told last too
         first = names.index(min(names))
         ring = [*names[first:-1], *names[:first]]
-        way_round = " -> ".join(str(n) for n in [*ring, ring[0]])
-        where = project.position(ring[0], *_place_of(project.tables[ring[0]], ring[-1]))
-        yield Problem(where, "cycle", f"these tables wait for each other: {way_round}", "take one of these steps away")
+        yield ring
         graph = {name: after for name, after in graph.items() if name not in ring}
 
 
-def _place_of(table: Table, dependency: TableName) -> tuple[str | int, ...]:
-    """Where the table says that it waits for another."""
-    for index, item in enumerate(table.from_ or ()):
-        if item.table == dependency:
-            return "from", index
-    if str(dependency) in (table.depends_on or ()):
-        return "depends_on", (table.depends_on or ()).index(str(dependency))
-    return ("sql",)
+def _cycle(project: Project, ring: list[TableName]) -> Problem:
+    """The circle, told where its first table waits."""
+    where = project.position(ring[0])
+    table, last = project.tables[ring[0]], ring[-1]
+    found = [("from", index) for index, item in enumerate(table.from_ or ()) if item.table == last]
+    found += [("depends_on", index) for index, item in enumerate(table.depends_on or ()) if item == str(last)]
+    if found:
+        where = project.position(ring[0], *found[0])
+    elif table.sql is not None:
+        start = next(r.start for r in references(table.sql) if r.name == last)
+        where = project.text_position(*place_of(table.sql, start), ring[0], "sql")
+    way_round = " -> ".join(str(n) for n in [*ring, ring[0]])
+    message = f"these tables wait for each other: {way_round}" if len(ring) > 1 else f"{last} waits for itself"
+    return Problem(where, "cycle", message, "take one of these steps away")
 
 
 def _chosen(
@@ -137,7 +230,12 @@ def _chosen(
     def path_of(name: TableName) -> str:
         return project.position(name).file
 
-    chosen = match(steps, select, path_of=path_of) if select else project.selected
+    def state_of(word: str) -> frozenset[TableName]:
+        from lakehouse.planning.states import in_state
+
+        return in_state(project.environment, steps, word)
+
+    chosen = match(steps, select, path_of=path_of, state_of=state_of) if select else project.selected
     if exclude:
-        chosen -= match(steps, exclude, option="--exclude", path_of=path_of)
+        chosen -= match(steps, exclude, option="--exclude", path_of=path_of, state_of=state_of)
     return frozenset(s.name for s in steps if s.name in chosen and s.spec.enabled is not False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from lakehouse.errors import Problem, SpecError
 from lakehouse.lake.log import Log
 from lakehouse.names import TableName
@@ -30,9 +28,3 @@ def _missing(plan: Plan, name: TableName) -> Problem:
     where = plan.project.position(reader.name, "from" if reader.spec.from_ else "sql")
     message = f"{reader.name} reads {name}, which is not selected and does not exist"
     return Problem(where, "missing-table", message, f"select it too, as `+{reader.name}`")
-
-
-def all_inputs(plan: Plan) -> Mapping[TableName, Log | None]:
-    """Every table that chosen steps read, as it is now; raises SpecError as `read_only` does."""
-    among = {read.table for step in plan.chosen() for read in step.reads} & {step.name for step in plan.chosen()}
-    return {**opened(plan.project.environment, among), **read_only(plan)}

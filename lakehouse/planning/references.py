@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
 
-import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
 
 from lakehouse.names import TableName, quoted
+from lakehouse.quality.expressions import place_of
+
+_DIALECT = Dialect.get_or_raise("spark")
+_NO_ITEMS = frozenset({TokenType.COMMA, TokenType.FROM, TokenType.WHERE, TokenType.R_PAREN})
+"""What begins no item of a list."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +41,22 @@ class SqlError(ValueError):
         self.line, self.column = line, column
 
 
+@lru_cache(maxsize=1024)
 def parse_query(sql: str) -> exp.Query:
-    """The one query of the text; raises SqlError when it is none, several, or something that writes."""
+    """The one query of the text; raises SqlError when it is none, several, or something that writes.
+
+    Several ask for the same query: the tree is theirs to read, not to change.
+    """
     try:
-        statements = [s for s in sqlglot.parse(sql, dialect="spark") if s is not None]
+        statements = [s for s in _DIALECT.parser().parse(_tokens(sql), sql) if s is not None]
     except (ParseError, TokenError) as error:
         raise _located(error) from error
+    except RecursionError as error:
+        raise SqlError("it is nested too deep to be read") from error
+    except SqlError:
+        raise
+    except Exception as error:  # the parser's own defects are no reason to show a traceback
+        raise SqlError("the parser does not know how to read it") from error
     if len(statements) != 1:
         raise SqlError("exactly one SELECT is expected")
     query = statements[0]
@@ -47,12 +65,25 @@ def parse_query(sql: str) -> exp.Query:
     return query
 
 
+def _tokens(sql: str) -> list[Any]:
+    tokens = _DIALECT.tokenize(sql)
+    for token, following in pairwise(tokens):
+        # a call of Spark's function, which the parser takes for the clause WINDOW where an expression ends
+        if token.token_type == TokenType.WINDOW and following.token_type == TokenType.L_PAREN:
+            token.token_type = TokenType.VAR
+        # which the parser lets pass, and Spark does not
+        if token.token_type == TokenType.COMMA and following.token_type in _NO_ITEMS:
+            near = following.text
+            raise SqlError(f"unexpected {near!r} after a comma", *place_of(sql, following.start))
+    return tokens
+
+
 def _located(error: ParseError | TokenError) -> SqlError:
     first = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
     if not first:
         return SqlError("a quote or bracket stays open")
     near = str(first.get("highlight") or "")
-    what = str(first.get("description") or "")
+    what = str(first.get("description") or "").partition(" but got ")[0]
     expected = f", {what[0].lower()}{what[1:]}" if what.startswith("Expect") else ""
     # sqlglot tells where the word ends
     return SqlError(f"unexpected {near!r}{expected}", first["line"] or 1, max(1, (first["col"] or 1) - len(near) + 1))
@@ -60,11 +91,12 @@ def _located(error: ParseError | TokenError) -> SqlError:
 
 def references(sql: str) -> tuple[Reference, ...]:
     """Every `layer.table` that the query reads, in the order of the text; names without a layer are CTEs or views."""
-    found = [_reference(table) for table in parse_query(sql).find_all(exp.Table)]
+    found = [reference_of(table) for table in parse_query(sql).find_all(exp.Table)]
     return tuple(sorted((r for r in found if r), key=lambda r: r.start))
 
 
-def _reference(table: exp.Table) -> Reference | None:
+def reference_of(table: exp.Table) -> Reference | None:
+    """What a table in a parsed query refers to; None for a CTE, a view, or a function that makes rows."""
     inner = table.this
     named = bool(table.alias)
     if isinstance(inner, exp.Anonymous) and str(inner.this).upper() == "STREAM" and len(inner.expressions) == 1:
@@ -79,6 +111,9 @@ def _reference(table: exp.Table) -> Reference | None:
     if not isinstance(inner, exp.Identifier) or not table.db:
         return None
     layer = table.args["db"]
+    if catalog := table.args.get("catalog"):
+        full = TableName(f"{catalog.name}.{layer.name}", inner.name)
+        return Reference(full, catalog.meta["start"], inner.meta["end"] + 1, stream=False, named=named)
     return Reference(
         TableName(layer.name, inner.name), layer.meta["start"], inner.meta["end"] + 1, stream=False, named=named
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,9 @@ class Step:
     after: frozenset[TableName]
     definition: str
     variables: Mapping[str, Any] = field(default_factory=dict)
+    """Those that its expressions use."""
+    late: frozenset[str] = frozenset()
+    """References in its texts and variables that are known only when a run starts; `$` begins one that is escaped."""
 
     @property
     def is_bronze(self) -> bool:
@@ -48,10 +51,24 @@ class Step:
         return bool(WAYS[self.way].INCREMENTAL)
 
     @property
+    def keeps_others(self) -> bool:
+        """Whether columns that `schema` does not declare are stored, or read by the way to write without being so."""
+        way = WAYS[self.way]
+        declared = {name.casefold() for name in self.spec.schema_ or {}}
+        read: frozenset[str] = way.reads(self.options) if hasattr(way, "reads") else frozenset()
+        named = {name.casefold() for name in read if not name.startswith("_")}
+        return self.spec.schema_evolution == "add_new_columns" or not named <= declared
+
+    @property
     def options(self) -> Any:
         """The options of the way to write, at their defaults where the file does not name it."""
         found = getattr(self.spec, self.way)
         return WAYS[self.way].Options() if found is None else found
+
+    @property
+    def moving(self) -> tuple[str, ...]:
+        """What of its definition differs from run to run: its references to the run itself."""
+        return tuple(f"${{{reference}}}" for reference in sorted(self.late) if reference.startswith("run."))
 
     def describe(self) -> str:
         """In a few words: from what, by which way."""
@@ -101,11 +118,22 @@ def definition_of(table: Table, variables: Mapping[str, Any]) -> tuple[str, dict
     _without_comments(body.get("schema"), "comment", "tags")
     _without_comments(body.get("expectations"), "description")
     # rules count in their order: within `derive` each expression sees those above it
-    rules = json.dumps(body.pop("cleanse", None), ensure_ascii=False, default=str)
+    written = body.pop("cleanse", None)
+    rules = json.dumps(written, ensure_ascii=False, default=str)
+    # not in the text as JSON, where the end of a line is a letter before the name
+    named = {name for part in (body, written) for text in _texts(part) for name in _PLACEHOLDER.findall(text)}
+    used = {name: variables[name] for name in sorted(named) if name in variables}
     text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str) + rules
-    used = {name: variables[name] for name in sorted(set(_PLACEHOLDER.findall(text))) if name in variables}
     whole = text + json.dumps(used, sort_keys=True, default=str)
     return hashlib.sha256(whole.encode()).hexdigest()[:16], used
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in (*value, *value.values()) if isinstance(value, dict) else value:
+            yield from _texts(item)
 
 
 def _without_comments(items: object, *keys: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
+
+from lakehouse.quality.functions import columns_inside, is_unknown
 
 DIALECT = "databricks"
 """Spark's dialect together with the `v:path` of VARIANT, which Spark 4 has too."""
@@ -16,7 +19,9 @@ _NONDETERMINISTIC = frozenset(
     "rand randn randstr uniform uuid shuffle monotonically_increasing_id spark_partition_id "
     "input_file_name input_file_block_start input_file_block_length reflect java_method try_reflect".split()
 )
-_CURRENT = frozenset("now current_date curdate current_timestamp localtimestamp current_time unix_timestamp".split())
+_VARIABLE = re.compile(r"(?<![:\w'\"]):([A-Za-z_]\w*)")
+CURRENT = frozenset("now current_date curdate current_timestamp localtimestamp current_time unix_timestamp".split())
+"""Functions that tell the time or date of the run; Spark takes some of them without brackets."""
 _AGGREGATES = frozenset(
     "histogram_numeric try_sum try_avg hll_sketch_agg hll_union_agg count_min_sketch bitmap_construct_agg "
     "bitmap_or_agg bit_and bit_or bit_xor every some any bool_and bool_or collect_set mean std string_agg "
@@ -84,12 +89,35 @@ def columns_of(text: str) -> frozenset[str]:
 
     Names compare case-insensitively: fold them before they are compared.
     """
-    found = set()
-    for column in parse(text).find_all(exp.Column):
-        first = column.parts[0]
-        if isinstance(first, exp.Identifier) and not (column.name.lower() in _CURRENT and len(column.parts) == 1):
-            found.add(first.name)
-    return frozenset(found)
+    return frozenset(column.parts[0].name for column in parse(text).find_all(exp.Column) if is_column(column))
+
+
+def is_column(node: exp.Column) -> bool:
+    """Whether what parses as a column is one: a star is none, nor a function that is called without brackets."""
+    called = node.name.lower() in CURRENT and len(node.parts) == 1
+    return isinstance(node.parts[0], exp.Identifier) and not called
+
+
+def columns_at(text: str) -> list[tuple[str, int]]:
+    """The columns that must be there for the expression to work, each with the index of its first character.
+
+    What stands in a function that nobody knows is left out. Sorted by place.
+    """
+    tree = parse(text)
+    open_ = columns_inside(tree)
+    columns = (c.parts[0] for c in tree.find_all(exp.Column) if is_column(c) and id(c) not in open_)
+    return sorted(((first.name, int(first.meta.get("start", 0))) for first in columns), key=lambda item: item[1])
+
+
+def variables_at(text: str, names: Iterable[str]) -> list[tuple[str, int]]:
+    """The places of variables that a text of SQL uses: the parser keeps none."""
+    wanted = set(names)
+    return [(match[1], match.start()) for match in _VARIABLE.finditer(text) if match[1] in wanted]
+
+
+def place_of(text: str, index: int) -> tuple[int, int]:
+    """Line and column, from 1, of a character of a text."""
+    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
 
 
 def bare_column(text: str) -> str | None:
@@ -107,11 +135,15 @@ def variables_of(text: str) -> frozenset[str]:
 
 def _calls(text: str) -> Iterator[tuple[str, exp.Expr]]:
     for node in parse(text).find_all(exp.Func):
-        if isinstance(node, exp.Anonymous):
-            yield str(node.this).lower(), node
-        else:
-            for name in type(node).sql_names():
-                yield name.lower(), node
+        for name in _names(node):
+            yield name, node
+
+
+def _names(node: exp.Func) -> Iterator[str]:
+    if isinstance(node, exp.Anonymous):
+        yield str(node.this).lower()
+    else:
+        yield from (name.lower() for name in type(node).sql_names())
 
 
 def nondeterministic(text: str) -> list[str]:
@@ -122,7 +154,7 @@ def nondeterministic(text: str) -> list[str]:
 def current(text: str) -> list[str]:
     """Functions that tell the time or date of the run (S36, S85), sorted."""
     tree = parse(text)
-    found = {name for name, _ in _calls(text) if name in _CURRENT}
+    found = {name for name, _ in _calls(text) if name in CURRENT}
     found |= {c.name.lower() for c in tree.find_all(exp.Column) if c.name.lower() == "localtimestamp" and not c.table}
     if any(isinstance(n, exp.CurrentTimestamp) for n in tree.walk()):
         found.add("current_timestamp")
@@ -137,12 +169,17 @@ def windows(text: str) -> list[str]:
 def aggregates(text: str) -> list[str]:
     """Aggregate functions that stand outside of windows, as SQL: an expression about one row has none."""
     found = []
-    for name, node in _calls(text):
-        if (isinstance(node, exp.AggFunc) or name in _AGGREGATES) and node.find_ancestor(exp.Window) is None:
+    for node in parse(text).find_all(exp.Func):
+        if is_aggregate(node) and node.find_ancestor(exp.Window) is None:
             text_of = node.sql(dialect=DIALECT)
             if text_of not in found:
                 found.append(text_of)
     return found
+
+
+def is_aggregate(node: exp.Expr) -> bool:
+    """Whether the node makes one value of those of many rows."""
+    return isinstance(node, exp.AggFunc) or (isinstance(node, exp.Func) and not _AGGREGATES.isdisjoint(_names(node)))
 
 
 def generators(text: str) -> list[str]:
@@ -162,9 +199,21 @@ def check_row_expression(text: str) -> None:
             raise ExpressionError(f"{text!r} holds {what}: {found[0]}", fix=fix)
 
 
+def check_measure(text: str) -> None:
+    """Raise ExpressionError unless the text can be a measure of a group: no column stands outside of an aggregate."""
+    tree = parse(text)
+    if not aggregates(text) and columns_of(text) and not any(is_unknown(node) for node in tree.walk()):
+        raise ExpressionError(f"{text!r} is not an aggregate", fix="write it as in `sum(amount)`")
+
+
 def check_condition(text: str) -> None:
     """Raise ExpressionError unless the text can decide about one row, the same way at each retry (S36, S41)."""
     check_row_expression(text)
+    check_deterministic(text)
+
+
+def check_deterministic(text: str) -> None:
+    """Raise ExpressionError when the text gives another value at each retry (S36)."""
     if found := nondeterministic(text):
         raise ExpressionError(
             f"{text!r} calls {found[0]}(), which gives another value at each retry", fix="decide by a column of the row"

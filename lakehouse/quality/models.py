@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, create_model, field_validator, model_validator
 
-from lakehouse.lake.types import canonical
 from lakehouse.model import LATER, Model
 from lakehouse.quality import expressions
 from lakehouse.quality.core import EXPECTATIONS
 from lakehouse.quality.core.base import CoreExpectation
+from lakehouse.quality.fields import Condition, TypeText
 
 Action = Literal["warn", "drop", "quarantine", "fail"]
 """What happens to a row that breaks a rule, the mildest first (S52)."""
@@ -23,7 +23,7 @@ SchemaAction = Literal["quarantine", "fail", "null"]
 class ColumnSpec(Model):
     """One column of `schema`: `name: int` or `name: {type: int, …}`."""
 
-    type: str
+    type: TypeText
     """Spark's type, as in `decimal(10,2)` or `array<string>`."""
     nullable: bool = True
     """False: a NULL is the violation `schema.<column>`."""
@@ -44,11 +44,6 @@ class ColumnSpec(Model):
     @classmethod
     def _short_form(cls, value: object) -> object:
         return {"type": value} if isinstance(value, str) else value
-
-    @field_validator("type")
-    @classmethod
-    def _canonical_type(cls, value: str) -> str:
-        return canonical(value)
 
     @field_validator("default", "generated_as")
     @classmethod
@@ -88,7 +83,7 @@ else:
 class Expectation(_Words):
     """A rule that rows must keep: `{expect_…: {…}}`, `{expect: condition}`, or the condition alone."""
 
-    expect: str | None = None
+    expect: Condition | None = None
     """An SQL condition that must be true of each row; NULL is a violation (S47)."""
     on_violation: Action | None = None
     """What happens to a row that breaks the rule; the table's `expectations_on_violation`, or `warn`, without it."""
@@ -101,13 +96,6 @@ class Expectation(_Words):
     @classmethod
     def _short_form(cls, value: object) -> object:
         return {"expect": value} if isinstance(value, str) else value
-
-    @field_validator("expect")
-    @classmethod
-    def _condition_parses(cls, value: str | None) -> str | None:
-        if value is not None:
-            expressions.check_condition(value)
-        return value
 
     @model_validator(mode="after")
     def _one_rule(self) -> Expectation:
@@ -139,6 +127,18 @@ class Expectation(_Words):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         return ((name, getattr(self, name)) for name in type(self).model_fields if name in self.model_fields_set)
+
+    def reads(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """The columns that the arguments name, each with the keys down to it."""
+        if self.core is not None:
+            yield from (((self.word, *keys), name) for keys, name in self.core.reads())
+
+    def expressions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """The SQL conditions, each with the keys down to it."""
+        if self.core is None:
+            yield ("expect",), self.expect or "true"
+        elif self.core.row_condition is not None:
+            yield (self.word, "row_condition"), self.core.row_condition
 
     def columns(self) -> frozenset[str]:
         """Every column that the rule names, `row_condition` included."""

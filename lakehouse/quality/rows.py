@@ -16,12 +16,13 @@ INPUT = "__input"
 
 BRONZE = frozenset({"_source_file", "_source_modified", "_ingested_at", "_batch", "_rescued_data"})
 """Columns that Bronze adds."""
-_CARRIED = BRONZE | {"_sequence"}
+CARRIED = BRONZE | {"_sequence"}
+"""Columns that go along with the rows, and are stored only where they are named."""
 
 
 def is_carried(name: str) -> bool:
     """Whether the column goes along with the rows and is stored only where it is named; a source's `_id` is not one."""
-    return is_hidden(name) or name.casefold() in _CARRIED
+    return is_hidden(name) or name.casefold() in CARRIED
 
 
 def is_hidden(name: str) -> bool:

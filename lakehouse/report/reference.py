@@ -19,6 +19,7 @@ from lakehouse.sources.auto_loader import AutoLoader
 from lakehouse.sources.base import FileSource, Source
 from lakehouse.sources.copy_into import CopyInto
 from lakehouse.spec.environment import Environment
+from lakehouse.spec.leaves import PROVIDERS
 from lakehouse.spec.models import KINDS, SOURCES, WAYS, Pipeline, StepKeys, Table, Task
 from lakehouse.spec.words import descriptions, keys_of
 
@@ -60,7 +61,8 @@ def pages() -> dict[str, str]:
         "writing": _page("Ways to write", _ways()),
         "maintenance": _page("Maintenance", models(Maintenance)),
         "tasks": _page("Tasks", _tasks()),
-        "environment": _page("Environments", models(Environment)),
+        "environment": _page("Environments", models(Environment, stop=_VAULTS)),
+        "secrets": _page("Secrets", _secrets()),
     }
     return {"README.md": _index(found), **{f"{name}.md": text for name, text in found.items()}}
 
@@ -80,6 +82,8 @@ _INTRO = {
     "tasks": "Steps that are not tables, under `tasks`, addressed `tasks.<name>`.",
     "environment": "What differs between machines: `configs/base.yaml` under `configs/<env>.yaml`. The default "
     "environment is `local`.",
+    "secrets": "What stands under `secrets` of an environment: where `${secret:scope/key}` comes from. `provider` says "
+    "which place it is; without the key it is `environment`. [Environments and secrets](../environments.md) has more.",
 }
 _NOTE = "<!-- made from the models by scripts/reference.py; a test fails when it differs -->"
 
@@ -97,6 +101,7 @@ _TITLES = {
     "pipeline": "A pipeline file", "table": "The keys of a table", "sources": "Sources", "auto_loader": "auto_loader",
     "copy_into": "copy_into", "cleanse": "Cleansing rules", "expectations": "Expectations",
     "writing": "Ways to write", "maintenance": "Maintenance", "tasks": "Tasks", "environment": "Environments",
+    "secrets": "Secrets",
 }  # fmt: skip
 
 
@@ -179,8 +184,17 @@ def _tasks() -> Iterator[Section]:
         yield section(leaf.Options, word, text=" ".join((leaf.__doc__ or "").split()))
 
 
+def _secrets() -> Iterator[Section]:
+    for word, leaf in sorted(PROVIDERS.items(), key=lambda item: _is_later(item[1].Options)):
+        text = descriptions(leaf.Options)["provider"]
+        inner = next(models_in(leaf.Options.model_fields["options"].annotation), None)
+        rows = [(f"`options.{row[0].strip('`')}`", *row[1:]) for row in rows_of(inner)] if inner else []
+        yield Section(f"provider: {word}", text, rows, later=_is_later(leaf.Options))
+
+
 # --- models -------------------------------------------------------------------------------------------------------
 
+_VAULTS = tuple(leaf.Options for leaf in PROVIDERS.values())
 _LEAVES: tuple[type[BaseModel], ...] = (
     AutoLoader, CopyInto, Maintenance, Expectation, Source, *(leaf.Options for leaf in (*WAYS.values(),)),
     *(leaf.Options for leaf in SOURCES.values()), *(rule.args for rule in RULES.values()),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from lakehouse.lake.types import canonical
 from lakehouse.model import LATER, Duration, Model
+from lakehouse.quality.fields import TypeText
 
 EvolutionMode = Literal[
     "add_new_columns", "add_new_columns_with_type_widening", "rescue", "fail_on_new_columns", "none"
@@ -24,10 +25,10 @@ def parse_bytes(value: object) -> object:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?\s*", value, re.IGNORECASE)
     if match is None:
         raise ValueError(f"{value!r} is not a size; write it as `10g`, `64m` or a number of bytes")
-    return int(float(match[1]) * _UNITS[match[2].casefold()])
+    return round(Fraction(match[1]) * _UNITS[match[2].casefold()])
 
 
-Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
+Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0, lt=2**63)]
 """A number of bytes, also written as `10g`."""
 
 
@@ -60,7 +61,7 @@ class AutoLoader(Model):
 
     infer_column_types: bool = Field(False, json_schema_extra=LATER)
     """Infer types that give the same text back; otherwise text formats arrive as text."""
-    schema_hints: Annotated[dict[str, str], BeforeValidator(_as_map)] = Field(default_factory=dict)
+    schema_hints: Annotated[dict[str, TypeText], BeforeValidator(_as_map)] = Field(default_factory=dict)
     """Column -> type; a value that does not fit goes to the rescued-data column."""
     schema_evolution_mode: EvolutionMode | None = None
     """What a new column does; `add_new_columns` when left out, with a `schema` on the table `rescue`."""
@@ -91,7 +92,7 @@ class AutoLoader(Model):
             if name.casefold() in seen:
                 raise ValueError(f"hints name the column {name!r} twice; names ignore case")
             seen[name.casefold()] = name
-        return {name: canonical(text) for name, text in hints.items()}
+        return dict(hints)
 
     @field_validator("schema_evolution_mode")
     @classmethod

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from lakehouse.model import Model, Names
+from lakehouse.model import Model, Names, TextMap
 
 FILE_OPTIONS: Mapping[str, str] = {
     "path": "write `path` beside `format`",
@@ -48,18 +48,10 @@ class SourceFile:
     """Column -> value of the folders `column=value` between the source's path and the file."""
 
 
-def _option_text(value: object) -> object:
-    if not isinstance(value, dict):
-        return value
-    return {str(k): str(v).lower() if isinstance(v, bool) else v if v is None else str(v) for k, v in value.items()}
-
-
 def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-ReaderOptions = Annotated[dict[str, str], BeforeValidator(_option_text)]
-"""Spark's names -> values; a boolean or number becomes its text."""
 Instant = Annotated[datetime, AfterValidator(_utc)]
 """A point in time; without an offset it is UTC."""
 
@@ -69,8 +61,10 @@ class Source(Model):
 
     spark_options: ClassVar[frozenset[str] | None] = None
     """The options that the reader knows; None when any may be given (a connector's own)."""
+    arrives_as: ClassVar[str | None] = None
+    """The type in which a value arrives as long as nobody asks for another; None where the files themselves say it."""
 
-    options: ReaderOptions = Field(default_factory=dict)
+    options: TextMap = Field(default_factory=dict)
     """The reader's own options, by Spark's names."""
 
     @model_validator(mode="after")
@@ -85,7 +79,7 @@ class Source(Model):
             if self.spark_options is None or folded in known:
                 continue
             if folded in FILE_OPTIONS:
-                raise ValueError(f"option {name!r} is not for the reader: {FILE_OPTIONS[folded]}")
+                raise ValueError(f"option {name!r} is not for the reader; {FILE_OPTIONS[folded]}")
             near = difflib.get_close_matches(folded, known, n=1, cutoff=0.6)
             hint = f"did you mean {known[near[0]]!r}?" if near else f"it knows {', '.join(sorted(known.values()))}"
             raise ValueError(f"option {name!r} is not one of the reader's; {hint}")

@@ -29,6 +29,7 @@ class Options(FileSource):
         "ignoreTrailingWhiteSpace", "nullValue", "emptyValue", "maxColumns", "maxCharsPerColumn", "multiLine",
         "charToEscapeQuoteEscaping", "lineSep", "unescapedQuoteHandling",
     ])  # fmt: skip
+    arrives_as: ClassVar[str | None] = "string"
 
     format: Literal["csv"] = "csv"
     """Delimited text, RFC 4180 unless `options` say otherwise."""

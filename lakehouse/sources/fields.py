@@ -73,7 +73,7 @@ class Wanted:
     """Keep names as they came instead of making identifiers of them."""
     positions: Sequence[str] = ()
     """Names of the columns of files without a header, in order."""
-    storage: Mapping[str, str] = field(default_factory=dict)
+    storage: Mapping[str, str] = field(default_factory=dict, repr=False)
     """How to reach an object store, by its own names."""
 
     def name(self, came: str) -> str:

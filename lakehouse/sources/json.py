@@ -35,6 +35,7 @@ class Options(FileSource):
         "allowNonNumericNumbers", "allowBackslashEscapingAnyCharacter", "allowUnquotedControlChars", "encoding",
         "charset", "lineSep", "multiLine",
     ])  # fmt: skip
+    arrives_as: ClassVar[str | None] = "string"  # what is nested arrives so inside
 
     format: Literal["json"] = "json"
     """One JSON object per line; an array of objects gives one row each."""

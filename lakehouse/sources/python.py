@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from lakehouse.model import Function
 from lakehouse.sources.base import Source
 
 
@@ -16,7 +17,7 @@ class Options(Source):
 
     format: Literal["python"] = "python"
     """A function of the user's that gives a DataFrame."""
-    function: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+    function: Function
     """`package.module:function`; it gets the session and `arguments`."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Passed to the function by name."""

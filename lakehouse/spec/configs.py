@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lakehouse.errors import Position, Problem, suggestion
+from lakehouse.errors import Position, Problem, nearest, suggestion
 from lakehouse.names import is_identifier
 from lakehouse.spec.environment import Environment
 from lakehouse.spec.files import SUFFIXES, Layout
 from lakehouse.spec.late import fits_config, misplaced
 from lakehouse.spec.messages import wrong_type
-from lakehouse.spec.nodes import MapNode, Node, Scalar, lines_of, merged, node_of, position, read, short
+from lakehouse.spec.nodes import MapNode, Node, Scalar, is_whole, lines_of, merged, node_of, position, read, short
 from lakehouse.spec.rules import not_built
 from lakehouse.spec.secrets import plain_secrets
 from lakehouse.spec.validate import judge
@@ -39,6 +39,8 @@ class Settings:
     """File -> its lines."""
     used: set[str] = field(default_factory=set)
     """Names that configs use themselves."""
+    complete: bool = True
+    """All variables of the configs could be read."""
 
     def over(self, own: MapNode | None) -> dict[str, Node]:
         """A pipeline's variables: those of configs merged over its own, maps key by key; `--var` replaces."""
@@ -68,7 +70,10 @@ def read_settings(layout: Layout, env: str, given: Mapping[str, Any], problems: 
     arguments = _arguments(given, problems)
     declared = node.items.get("variables")
     own = dict(declared.items) if isinstance(declared, MapNode) else {}
-    variables = Variables({**own, **arguments}, os.environ, problems, late=frozenset({"layer"}))
+    misspelt = "variables" not in node.items and any(nearest(key, ("variables",)) for key in node.items)
+    complete = not node.lost and not misspelt and is_whole(declared)
+    words = frozenset({"layer"})
+    variables = Variables({**own, **arguments}, os.environ, problems, late=words, complete=complete)
     problems += plain_secrets(node)
     rest = {key: item for key, item in node.items.items() if key != "variables"}
     replaced = variables.replaced(node.holding(rest))
@@ -78,7 +83,7 @@ def read_settings(layout: Layout, env: str, given: Mapping[str, Any], problems: 
     judged = judge(Environment, replaced, node.mark, problems)
     problems += not_built(judged, node.mark)
     placed = (judged.value or Environment()).at(layout.root, env)
-    return Settings(placed, own, arguments, os.environ, sources, variables.used)
+    return Settings(placed, own, arguments, os.environ, sources, variables.used, complete)
 
 
 def _merged(layout: Layout, env: str, sources: dict[str, list[str]], problems: list[Problem]) -> MapNode:
@@ -88,30 +93,35 @@ def _merged(layout: Layout, env: str, sources: dict[str, list[str]], problems: l
         path = next((p for s in SUFFIXES if (p := folder / f"{name}{s}").is_file()), None)
         if path is not None:
             found = _read(path, sources, problems)
-            node = merged(node, found) if found is not None else node
+            node = merged(node, found)
         elif name not in ("base", DEFAULT):
             known = sorted({p.stem for p in folder.glob("*") if p.suffix in SUFFIXES} - {"base"} | {DEFAULT})
             fix = suggestion(env, known) or f"known are {', '.join(known)}"
             message = f"there is no environment {short(env)!r}: no file {folder / f'{name}.yaml'}"
             problems.append(Problem(Position(str(folder / f"{name}.yaml"), 1, 1), "unknown-environment", message, fix))
+            node = merged(node, MapNode({}, {}, node.mark, lost=True))
     assert isinstance(node, MapNode)
     return node
 
 
-def _read(path: Path, sources: dict[str, list[str]], problems: list[Problem]) -> MapNode | None:
+def _read(path: Path, sources: dict[str, list[str]], problems: list[Problem]) -> MapNode:
+    """The file's map; where there is none to be read, an empty one that has lost what stands there."""
     shown = str(path)
+    nothing = MapNode({}, {}, (shown, 1, 1), lost=True)
     try:
         data = path.read_bytes()
     except OSError as error:
         message = f"the file cannot be read: {error.strerror or error}"
         problems.append(Problem(Position(shown, 1, 1), "unreadable-file", message))
-        return None
+        return nothing
     node, found = read(data, shown)
     sources[shown] = lines_of(data.decode("utf-8-sig", "replace"))
     problems += found
     if node is not None and not isinstance(node, MapNode):
         problems.append(wrong_type("a map", node, node.mark))
-    return node if isinstance(node, MapNode) else None
+    if node is None and not found:
+        return MapNode({}, {}, (shown, 1, 1))
+    return node if isinstance(node, MapNode) else nothing
 
 
 def _arguments(given: Mapping[str, Any], problems: list[Problem]) -> dict[str, Node]:

@@ -7,17 +7,17 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
 from lakehouse import redaction
-from lakehouse.model import LATER, Duration, Model
+from lakehouse.errors import nearest
+from lakehouse.model import LATER, Model, SomeTime, TextMap
 from lakehouse.names import CONTROL, TableName
 from lakehouse.spec.late import filled
 from lakehouse.spec.leaves import PROVIDERS, Provider
 from lakehouse.spec.secrets import is_secret
-from lakehouse.spec.table import TextMap
 from lakehouse.spec.vault import Vault
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -53,7 +53,7 @@ class Spark(Model):
 class History(Model):
     """How long the control plane remembers."""
 
-    retain: Duration | None = None
+    retain: SomeTime | None = None
     """Age at which runs, steps, results and logs go; never the ledger and commits. A year by default."""
 
 
@@ -82,11 +82,17 @@ class JobTable(Model):
     """Condition that a row must meet."""
 
 
+def _near_zone(name: str) -> str:
+    cities = {zone.rpartition("/")[2]: zone for zone in sorted(available_timezones())}
+    near = nearest(name.rpartition("/")[2].replace(" ", "_"), cities)
+    return f"did you mean {cities[near]!r}?" if near else ""
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        fix = "write one of the IANA names, as `UTC` or `Europe/Vienna`"
+        fix = _near_zone(name) or "write one of the IANA names, as `UTC` or `Europe/Vienna`"
         raise ValueError(f"{name!r} is not a time zone; {fix}") from error
     return name
 

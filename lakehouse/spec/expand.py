@@ -26,28 +26,28 @@ class Made:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def tables_of(layer: str, node: Node, defaults: Node | None, variables: Variables) -> dict[str, Made]:
-    """Name -> table of one layer of a file, without variables, `for_each` and `defaults`."""
+def tables_of(layer: str, node: Node, defaults: Node | None, variables: Variables) -> tuple[dict[str, Made], bool]:
+    """Name -> table of one layer of a file, without variables, `for_each` and `defaults`; and whether these are all."""
     problems = variables.problems
     if not isinstance(node, MapNode):
         if not node.broken:
             problems.append(wrong_type("a map", node, node.mark))
-        return {}
+        return {}, False
+    complete = not node.lost
     found: dict[str, Made] = {}
     own: dict[str, Made] = {}
     order: dict[str, None] = {}
     for key, table in node.items.items():
         mark = node.keys[key]
         if isinstance(table, MapNode) and "for_each" in table.items:
-            shape = MapNode(
-                {k: v for k, v in table.items.items() if k != "for_each"},
-                {k: v for k, v in table.keys.items() if k != "for_each"},
-                table.mark,
-            )
-            for values, fields in _rounds(table.items["for_each"], table.keys["for_each"], variables):
+            shape = table.holding({k: v for k, v in table.items.items() if k != "for_each"})
+            rounds = list(_rounds(table.items["for_each"], table.keys["for_each"], variables))
+            complete = complete and bool(rounds)
+            for values, fields in rounds:
                 inner = variables.with_values(values, fields)
                 name = inner.key(key, mark)
                 if name is None:
+                    complete = False
                     continue
                 if name in found:
                     message = f"`for_each` makes the table {short(name)!r} twice"
@@ -57,6 +57,7 @@ def tables_of(layer: str, node: Node, defaults: Node | None, variables: Variable
                 found[name] = Made(inner.replaced(shape), mark, {k: plain(v) for k, v in values.items()})
         else:
             name = variables.key(key, mark)
+            complete = complete and name is not None
             if name is not None and name in own:
                 message = f"the table {short(name)!r} is written twice once variables are put in"
                 problems.append(Problem(position(mark), "duplicate-table", message, "keep one of them"))
@@ -66,7 +67,7 @@ def tables_of(layer: str, node: Node, defaults: Node | None, variables: Variable
     for name, made in own.items():
         under = found.get(name)
         found[name] = Made(_over(under.node, made.node), made.mark, under.values) if under else made
-    return {n: Made(_over(defaults, found[n].node), found[n].mark, found[n].values) for n in order}
+    return {n: Made(_over(defaults, found[n].node), found[n].mark, found[n].values) for n in order}, complete
 
 
 def _over(under: Node | None, over: Node) -> Node:
@@ -77,9 +78,7 @@ def _spelled(node: Any) -> Any:
     """`on_schema_violation: null` says a word of the language there; everywhere else `null` takes a default away."""
     key = "on_schema_violation"
     if isinstance(node, MapNode) and isinstance(value := node.items.get(key), Scalar) and value.value is None:
-        return MapNode(
-            {**node.items, key: Scalar("null", "null", value.mark, broken=value.broken)}, node.keys, node.mark
-        )
+        return node.holding({**node.items, key: Scalar("null", "null", value.mark, broken=value.broken)})
     return node
 
 
@@ -128,10 +127,10 @@ def _choices(
     return None
 
 
-def name_problem(name: str, mark: Mark) -> Problem | None:
+def name_problem(name: str, mark: Mark, kind: str) -> Problem | None:
     """What is wrong with the name of a table or task."""
     if not is_identifier(name):
-        message = f"{short(name)!r} cannot be the name of a table"
+        message = f"{short(name)!r} cannot be the name of a {kind}"
         fix = "use letters, digits and `_`, beginning with a letter"
         return Problem(position(mark), "bad-name", message, fix)
     for suffix in COMPANIONS:

@@ -30,7 +30,7 @@ def find(
     paths: Iterable[str | os.PathLike[str]], root: str | os.PathLike[str] | None, problems: list[Problem]
 ) -> Layout:
     """The project that the paths belong to; what is wrong with the paths is added to the problems."""
-    given = [Path(_relative(path)) for path in paths] or [_relative(Path("pipelines"))]
+    given = [Path(_relative(path)) for path in paths] or [_relative(Path(root or "", "pipelines"))]
     folders: dict[Path, Path] = {}
     chosen: set[str] = set()
     for path in given:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -34,6 +35,11 @@ def json_schema(of: Literal["pipeline", "config"] = "pipeline") -> dict[str, Any
     if of == "pipeline":
         _for_each(schema["$defs"][Table.__name__])
     return {"$schema": DIALECT, **schema}
+
+
+def schema_text(of: Literal["pipeline", "config"] = "pipeline") -> str:
+    """The schema as a file."""
+    return json.dumps(json_schema(of), indent=1, ensure_ascii=False) + "\n"
 
 
 class _Generator(GenerateJsonSchema):

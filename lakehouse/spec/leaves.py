@@ -70,6 +70,9 @@ SOURCES = modules("lakehouse.sources")
 WAYS = modules("lakehouse.write")
 """Key of a table -> module of every way to write."""
 
+PROVIDERS = modules("lakehouse.secrets")
+"""Word -> module of every provider of secrets."""
+
 if TYPE_CHECKING:
     from lakehouse.sources.base import Source as SourceBase
 
@@ -79,6 +82,12 @@ if TYPE_CHECKING:
         format: str
 
         def __getattr__(self, name: str) -> Any: ...
+
+    class Provider(Model):
+        """Any of the providers of secrets; `provider` tells which."""
+
+        provider: str
+        options: Any
 
     class Ways(Model):
         """A field per way to write, None where it is not the one."""
@@ -95,6 +104,9 @@ else:
 
     every_module("lakehouse.cleanse")
     Source = Annotated[Union[tuple(leaf.Options for leaf in SOURCES.values())], Field(discriminator="format")]  # noqa: UP007
+    Provider = Annotated[
+        Union[tuple(leaf.Options for leaf in PROVIDERS.values())], Field(discriminator="provider")  # noqa: UP007
+    ]
     Ways = one_field_each(
         "Ways",
         "How a table is written.",

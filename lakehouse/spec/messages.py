@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lakehouse.errors import Problem
 from lakehouse.spec.nodes import ListNode, MapNode, Mark, Node, Scalar, position, short
+
+
+def any_of(words: Sequence[str]) -> str:
+    """The words as `a, b or c`."""
+    return ", ".join(words[:-1]) + f" or {words[-1]}" if len(words) > 1 else "".join(words)
 
 
 def wrong_type(wanted: str, node: Node, mark: Mark) -> Problem:

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from lakehouse.errors import Position, Problem
+from lakehouse.redaction import unquoted
 from lakehouse.spec.scalars import Value
 
 LARGEST_FILE = 1_000_000
@@ -44,6 +45,8 @@ class Scalar:
     """Written with `|`: the text starts in the line after the mark and keeps its lines."""
     broken: bool = False
     """A problem was reported here already, so that what follows from it is not reported again."""
+    reference: str = ""
+    """Where environment variables were put in: the text as it was, with their references."""
 
     size = 1
     depth = 0
@@ -60,31 +63,45 @@ class Scalar:
             return file, first + 1 + line, self.inset + column + 1
         return (file, first, start + self.inset + column) if self.inset >= 0 and line == 0 else self.mark
 
+    def place_of(self, start: int) -> Mark:
+        """Where the character with this index in the text stands in the file."""
+        before = self.text[:start]
+        return self.place(before.count("\n"), start - (before.rfind("\n") + 1))
+
 
 class ListNode:
-    """A list of nodes."""
+    """A list of nodes; `numbers` has the index of each as it is written, where some were taken out."""
 
-    __slots__ = ("depth", "items", "live", "mark", "size")
+    __slots__ = ("depth", "items", "live", "mark", "numbers", "size")
     broken = False
 
-    def __init__(self, items: Sequence[Node], mark: Mark) -> None:
+    def __init__(self, items: Sequence[Node], mark: Mark, numbers: Sequence[int] = ()) -> None:
         self.items = items
         self.mark = mark
+        self.numbers = numbers or range(len(items))
         self.size, self.depth, self.live = _measure(items)
 
 
 class MapNode:
-    """A map from text to nodes; `keys` has the place of each key."""
+    """A map from text to nodes; `keys` has the place of each key.
 
-    __slots__ = ("depth", "items", "keys", "live", "mark", "size")
+    `lost`: an entry was written that could not be kept, which is reported; what is missing may have stood there.
+    """
+
+    __slots__ = ("depth", "items", "keys", "live", "lost", "mark", "size")
     broken = False
 
-    def __init__(self, items: Mapping[str, Node], keys: Mapping[str, Mark], mark: Mark) -> None:
+    def __init__(self, items: Mapping[str, Node], keys: Mapping[str, Mark], mark: Mark, lost: bool = False) -> None:
         self.items = items
         self.keys = keys
         self.mark = mark
+        self.lost = lost
         self.size, self.depth, self.live = _measure(items.values())
         self.live = self.live or any("${" in key for key in items)
+
+    def holding(self, items: Mapping[str, Node]) -> MapNode:
+        """The map with these entries in place of its own, each called where its key is written."""
+        return MapNode(items, self.keys, self.mark, self.lost)
 
 
 Node = Scalar | ListNode | MapNode
@@ -113,6 +130,20 @@ def plain(node: Node) -> Any:
     return {key: plain(item) for key, item in node.items.items()}
 
 
+def damaged(node: Node) -> bool:
+    """Whether a problem was reported somewhere in it, so that what follows from the place is not reported again."""
+    if isinstance(node, Scalar):
+        return node.broken
+    if isinstance(node, ListNode):
+        return any(damaged(item) for item in node.items)
+    return node.lost or any(damaged(item) for item in node.items.values())
+
+
+def is_whole(node: Node | None) -> bool:
+    """Whether it is a map of which every entry could be kept, or nothing is written."""
+    return node is None or (isinstance(node, MapNode) and not node.lost)
+
+
 def node_of(value: object, mark: Mark) -> Node:
     """Plain Python values as nodes that all stand at one place."""
     if isinstance(value, Mapping):
@@ -138,11 +169,12 @@ def merged(under: Node | None, over: Node) -> Node:
         else:
             items[key] = merged(items.get(key), item)
             keys[key] = over.keys[key]
-    return MapNode(items, keys, over.mark)
+    return MapNode(items, keys, over.mark, under.lost or over.lost)
 
 
 def short(text: str, most: int = 60) -> str:
-    """The text, cut where it is too long for a message."""
+    """The text, cut where it is too long for a message; what it must not show goes before a cut could hide it."""
+    text = unquoted(text)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lakehouse.errors import Position
 from lakehouse.names import TableName
+from lakehouse.spec.choices import step
 from lakehouse.spec.dump import to_yaml
 from lakehouse.spec.environment import Environment
+from lakehouse.spec.late import references_in
 from lakehouse.spec.models import Pipeline, Table, Task
 from lakehouse.spec.nodes import MapNode, Mark, Node, Scalar, position
-from lakehouse.spec.translate import step
+from lakehouse.spec.scalars import Value
 
 TASKS = "tasks"
 """The layer of a task's name."""
@@ -64,10 +67,12 @@ class Project:
 
     def written(self, name: TableName, *keys: str | int) -> bool:
         """Whether the file has these keys, so that what stands there is not a default."""
-        node: Node | None = self.origins[name].node if name in self.origins else None
-        for key in keys:
-            node = step(node, key) if node is not None else None
-        return node is not None
+        return self._written(name, keys) is not None
+
+    def value(self, name: TableName, *keys: str | int) -> Value:
+        """The scalar that the file has there; None where it has none."""
+        node = self._written(name, keys)
+        return node.value if isinstance(node, Scalar) else None
 
     def source_line(self, place: Position) -> str:
         """The line of the file, empty when there is none."""
@@ -82,6 +87,15 @@ class Project:
     def variables_of(self, name: TableName) -> Mapping[str, Any]:
         """Values of the variables that the expressions of a table may use as `:name`."""
         return self.origins[name].variables
+
+    def late_references(self, name: TableName, variables: Mapping[str, Any]) -> Iterator[str]:
+        """References known only when a run starts, in the texts of a table and in these variables."""
+        yield from references_in(self.origins[name].node)
+        yield from references_in(variables)
+
+    def place_of_text(self, name: TableName, pattern: str) -> tuple[str | int, ...]:
+        """Keys down to the first text of a table in which the pattern is found; none when it is nowhere."""
+        return next(_found(self.origins[name].node, re.compile(pattern)), ())
 
     def to_yaml(self) -> dict[str, str]:
         """Pipeline -> its file, everything put in: `for_each`, `defaults`, variables. It loads as the same project."""
@@ -98,6 +112,12 @@ class Project:
                     layers.setdefault(name.layer, {})[name.table] = step_
             found[pipeline.pipeline] = to_yaml(pipeline.model_copy(update={**layers, "defaults": None}), mine)
         return found
+
+    def _written(self, name: TableName, keys: tuple[str | int, ...]) -> Node | None:
+        node: Node | None = self.origins[name].node if name in self.origins else None
+        for key in keys:
+            node = step(node, key) if node is not None else None
+        return node
 
     def _find(self, name: TableName, keys: tuple[str | int, ...]) -> tuple[Node, Mark]:
         origin = self.origins.get(name)
@@ -116,3 +136,12 @@ class Project:
             mark = node.keys[key] if isinstance(node, MapNode) and isinstance(key, str) else inner.mark
             node = inner
         return node, mark
+
+
+def _found(node: Node, pattern: re.Pattern[str], keys: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    if isinstance(node, Scalar):
+        if pattern.search(node.text):
+            yield keys
+        return
+    for key, item in node.items.items() if isinstance(node, MapNode) else enumerate(node.items):
+        yield from _found(item, pattern, (*keys, key))

@@ -21,7 +21,7 @@ class Stop(Exception):
 class _Open:
     """A list or map whose end has not come yet; `key` is None where the next node is a key."""
 
-    __slots__ = ("anchor", "is_map", "items", "key", "keys", "mark", "skip", "values")
+    __slots__ = ("anchor", "is_map", "items", "key", "keys", "lost", "mark", "skip", "values")
 
     def __init__(self, is_map: bool, mark: Mark, anchor: str | None) -> None:
         self.is_map = is_map
@@ -31,7 +31,7 @@ class _Open:
         self.keys: dict[str, Mark] = {}
         self.values: list[Node] = []
         self.key: tuple[str, Mark] | None = None
-        self.skip = False
+        self.skip = self.lost = False
 
 
 class Reader:
@@ -67,10 +67,16 @@ class Reader:
                     documents += 1
                     if documents > 1:
                         fix = "put the second document into a file of its own"
-                        self.stop(self.mark(event), "several-documents", "a file holds one document", fix)
+                        self.problem(self.mark(event), "several-documents", "a file holds one document", fix)
+                        return self.partly()
         except yaml.YAMLError as error:
             self.syntax(error)
         return self.root
+
+    def partly(self) -> Node | None:
+        """The first document of several; what stands in the others is not known."""
+        root = self.root
+        return MapNode(root.items, root.keys, root.mark, lost=True) if isinstance(root, MapNode) else root
 
     def mark(self, event: Any) -> Mark:
         start = event.start_mark
@@ -127,8 +133,10 @@ class Reader:
 
     def close(self) -> None:
         top = self.stack.pop()
-        node: Node = MapNode(top.items, top.keys, top.mark) if top.is_map else ListNode(top.values, top.mark)
-        self.add(node, top.anchor)
+        if top.is_map:
+            self.add(MapNode(top.items, top.keys, top.mark, top.lost), top.anchor)
+        else:
+            self.add(ListNode(top.values, top.mark), top.anchor)
 
     def alias(self, event: Any) -> None:
         mark = self.mark(event)
@@ -184,7 +192,7 @@ class Reader:
         else:
             fix = "put an expression with braces in quotes" if not isinstance(node, Scalar) else "write the key"
             self.problem(mark, "key-not-text", "a key is a text, not a list, a map or nothing", fix)
-        top.skip = True
+        top.skip = top.lost = True
 
     def entry(self, top: _Open, node: Node) -> None:
         assert top.key is not None
@@ -204,12 +212,12 @@ class Reader:
 
     def syntax(self, error: yaml.YAMLError) -> NoReturn:
         found = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        if "end of stream" in (getattr(error, "problem", None) or "") and getattr(error, "context_mark", None):
-            found = error.context_mark  # type: ignore[attr-defined]  # where it began says more than where the file ends
+        opened = getattr(error, "context_mark", None)
+        if opened is not None and found is not None and not "".join(self.lines[found.line :]).strip():
+            found = opened  # where it began says more than where the file ends
         line, column = (found.line, found.column) if found is not None else (0, 0)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         context = getattr(error, "context", None)
-        opened = getattr(error, "context_mark", None)
         message = f"{problem} {context}" if context else str(problem)
         if context and opened is not None and opened.line != line:
             message += f" that starts in line {opened.line + 1}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lakehouse.errors import Position, Problem
+from lakehouse.redaction import redacted
 from lakehouse.spec.nodes import lines_of
 
 WIDEST = 160
@@ -14,8 +15,22 @@ WIDEST = 160
 
 def render(problems: Iterable[Problem], source_line: Callable[[Position], str] | None = None) -> str:
     """All problems as text, a blank line between them; lines are read from the files unless they are given."""
-    line_of = source_line or _Files().line
-    return "\n\n".join(render_one(problem, line_of(problem.position)) for problem in problems)
+    line_of, found = source_line or _Files().line, list(problems)
+    secrets: dict[tuple[str, int], int] = {}
+    for problem in found:
+        if problem.code == "plain-secret":
+            at = problem.position
+            secrets[at.file, at.line] = min(at.column, secrets.get((at.file, at.line), at.column))
+
+    def shown(place: Position) -> str:
+        """The line; from where a secret begins in it nothing more."""
+        column = secrets.get((place.file, place.line))
+        if column is None:
+            return redacted(line_of(place))
+        line = line_of(place)
+        return f"{line[: column - 1]}***" if line and place.column <= column else ""
+
+    return "\n\n".join(render_one(problem, shown(problem.position)) for problem in found)
 
 
 def render_one(problem: Problem, line: str) -> str:

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
-from pydantic import BaseModel
-
-from lakehouse.errors import Problem, suggestion
+from lakehouse.errors import Problem
 from lakehouse.model import unavailable
-from lakehouse.spec.columns import stored_columns
 from lakehouse.spec.leaves import WAYS
 from lakehouse.spec.nodes import MapNode, Mark, Node, Scalar, position, short
 from lakehouse.spec.table import Table
 from lakehouse.spec.translate import Place
+from lakehouse.spec.validate import Judged
 
 Loc = tuple[str | int, ...]
 
 BRONZE = frozenset({"source", "auto_loader", "copy_into", "column_names", "on_bad_record", "on_bad_file"})
 ABOVE = frozenset({"from", "sql", "cleanse", "schema_evolution", "merge", "expectation_suites"})
 GOLD = frozenset({"aggregate"})
-_TOLD_BY = {"source": "format", "lake": "catalog"}
+_TOLD_BY = {"source": "format", "lake": "catalog", "secrets": "provider"}
 """Keys of which some forms are built: the key below that tells which."""
 MOST_CLUSTERED = 4
 """Columns that Delta clusters a table by at most."""
 
 
-def not_built(model: BaseModel, node: Node, mark: Mark) -> Iterator[Problem]:
+def not_built(judged: Judged[Any], mark: Mark) -> Iterator[Problem]:
     """Everything that is set and not built yet, by name."""
-    for loc in unavailable(model):
-        place = Place(node, loc, mark)
+    if judged.value is None:
+        return
+    for loc in unavailable(judged.value):
+        place = Place(judged.node, loc, mark)
+        if tuple(place.keys) in judged.guessed:
+            continue  # it is told already, under the name that was written
         if isinstance(place.node, Scalar) and place.node.value is None:
             continue  # null says that it is not used
         word = next((part for part in reversed(place.keys) if isinstance(part, str)), "this")
@@ -42,14 +44,18 @@ def not_built(model: BaseModel, node: Node, mark: Mark) -> Iterator[Problem]:
 
 
 def table_problems(
-    layer: str, table: Table, node: Node, mark: Mark, taken: frozenset[str] = frozenset()
-) -> Iterator[Problem]:
-    """Every rule broken by the table alone; what follows from the keys that were `taken` out is not told."""
+    layer: str, table: Table, node: Node, mark: Mark, gone: Collection[Loc] = ()
+) -> Iterator[tuple[str, Problem]]:
+    """Every rule broken by the table alone, with the top key that breaks it.
+
+    What follows from the mistakes that are `gone` is not told.
+    """
+    taken = {loc[0] for loc in gone if loc}
     for loc, code, message, fix in _found(layer, table):
-        if loc[0] in taken if loc else taken:
-            continue
         place = Place(node, loc, mark)
-        yield Problem(position(place.key_mark), code, message, fix)
+        if loc[0] in taken if loc else taken or place.lost:
+            continue
+        yield str(loc[0]) if loc else "", Problem(position(place.key_mark), code, message, fix)
 
 
 _Finding = tuple[Loc, str, str, str]
@@ -65,7 +71,6 @@ def _found(layer: str, table: Table) -> Iterator[_Finding]:
     yield from _names(table)
     yield from _layout(table)
     yield from _actions(layer, table)
-    yield from _durations(table)
 
 
 def _is_set(table: Table, name: str) -> bool:
@@ -116,22 +121,11 @@ def _merge(table: Table) -> Iterator[_Finding]:
     merge = table.merge
     if merge is None:
         return
-    schema = {name.casefold(): spec.type for name, spec in (table.schema_ or {}).items()}
     if table.schema_ is not None:
         for key in ("column_list", "except_column_list"):
             if getattr(merge, key):
                 message = f"`{key}` and `schema` both say what is stored"
                 yield ("merge", key), "conflicting-keys", message, "keep `schema`"
-        if table.schema_evolution != "add_new_columns":
-            for index, key in enumerate(merge.keys):
-                if key.casefold() not in schema:
-                    fix = suggestion(key, table.schema_) or "add it to `schema`"
-                    yield ("merge", "keys", index), "unknown-column", f"the key {short(key)!r} is not stored", fix
-    for index, expression in enumerate(merge.sequence_by or ()):
-        if schema.get(expression.casefold()) == "string":
-            message = f"{expression!r} is text, and as text 9 comes after 10"
-            fix = f"order by a number or a time, as `cast({expression} as timestamp)`"
-            yield ("merge", "sequence_by", index), "text-sequence", message, fix
     reserved = ["_sequence"] + ["valid_from", "valid_to", "is_current"] * (merge.stored_as_scd_type == 2)
     for name in table.schema_ or {}:
         if name.casefold() in reserved:
@@ -169,10 +163,14 @@ def _names(table: Table) -> Iterator[_Finding]:
 
 
 def _layout(table: Table) -> Iterator[_Finding]:
-    """Partitions, clustering, ZORDER, bloom filters and statistics: columns that are there, and go together."""
+    """Partitions, clustering and ZORDER that go together."""
     maintenance = table.maintenance
     zorder: tuple[str, ...] = tuple(getattr(maintenance, "zorder_by", None) or ())
     partitions = tuple(table.partitioned_by or ())
+    yield from _twice(("partitioned_by",), partitions)
+    yield from _twice(("cluster_by",), table.cluster_by or ())
+    yield from _twice(("maintenance", "zorder_by"), zorder)
+    yield from _twice(("maintenance", "statistics"), getattr(maintenance, "statistics", None) or ())
     if table.cluster_by and zorder:
         message = "`zorder_by` and `cluster_by` are two ways to order the same rows"
         yield ("maintenance", "zorder_by"), "conflicting-keys", message, "keep `cluster_by`"
@@ -187,21 +185,14 @@ def _layout(table: Table) -> Iterator[_Finding]:
         if name.casefold() in folded:
             message = f"{short(name)!r} is a partition column, within which its value does not change"
             yield ("maintenance", "zorder_by", index), "conflicting-keys", message, "leave it out of `zorder_by`"
-    places: list[tuple[Loc, str]] = [(("partitioned_by", i), n) for i, n in enumerate(partitions)]
-    places += [(("cluster_by", i), n) for i, n in enumerate(table.cluster_by or ())]
-    places += [(("maintenance", "zorder_by", i), n) for i, n in enumerate(zorder)]
-    places += [(("maintenance", "bloom_filter", n), n) for n in getattr(maintenance, "bloom_filter", None) or {}]
-    places += [
-        (("maintenance", "statistics", i), n) for i, n in enumerate(getattr(maintenance, "statistics", None) or ())
-    ]
-    stored = stored_columns(table)
-    if stored is None:
-        return
-    known = {name.casefold() for name in stored}
-    for loc, name in places:
-        # a dot leads into a struct, whose fields are not looked at here
-        if name.casefold() not in known and name.split(".")[0].casefold() not in known:
-            yield loc, "unknown-column", f"the table has no column {short(name)!r}", suggestion(name, stored)
+
+
+def _twice(keys: Loc, names: Sequence[str]) -> Iterator[_Finding]:
+    folded = [name.casefold() for name in names]
+    for index, name in enumerate(names):
+        if folded[index] in folded[:index]:
+            message = f"the column {short(name)!r} is named twice"
+            yield (*keys, index), "duplicate-entry", message, "names ignore case; keep one of them"
 
 
 def _actions(layer: str, table: Table) -> Iterator[_Finding]:
@@ -214,8 +205,3 @@ def _actions(layer: str, table: Table) -> Iterator[_Finding]:
             yield ("expectations", name, "on_violation"), "wrong-value", message, fix
     if table.expectations_on_violation in ("drop", "quarantine"):
         yield ("expectations_on_violation",), "wrong-value", message, fix
-
-
-def _durations(table: Table) -> Iterator[_Finding]:
-    if table.timeout is not None and table.timeout <= timedelta(0):
-        yield ("timeout",), "wrong-value", "a timeout of nothing stops the step before it starts", "write `1 hour`"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from lakehouse.model import LATER, Duration, Model, Names
+from lakehouse.model import LATER, Duration, Model, Names, SomeTime
 
 
 class Run(Model):
@@ -14,9 +14,9 @@ class Run(Model):
 
     max_parallel: int | None = Field(None, ge=1)
     """Steps that run side by side at most; by default as many as help on this machine."""
-    timeout: Duration | None = None
+    timeout: SomeTime | None = None
     """How long the whole run may take."""
-    step_timeout: Duration | None = None
+    step_timeout: SomeTime | None = None
     """How long one attempt of a step may take, unless the step has a `timeout` of its own."""
     max_retries: int = Field(0, ge=0)
     """How often a step is tried again after a transient failure, unless it says so itself."""
@@ -65,7 +65,7 @@ class StepKeys(Model):
     """How often the step is tried again after a transient failure."""
     retry_delay: Duration | None = None
     """Pause before the first retry; doubled each time, with jitter."""
-    timeout: Duration | None = None
+    timeout: SomeTime | None = None
     """How long one attempt may take."""
     wait_for: Annotated[tuple[WaitFor, ...], BeforeValidator(_list)] | None = Field(None, json_schema_extra=LATER)
     """What must be there before the step starts."""

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from lakehouse.maintenance import Maintenance
-from lakehouse.model import LATER, Model, Names
+from lakehouse.model import LATER, Model, Names, TextMap
 from lakehouse.names import TableName
+from lakehouse.quality.fields import Condition
 from lakehouse.quality.models import ColumnSpec, Expectation
 from lakehouse.sources.auto_loader import AutoLoader
 from lakehouse.sources.copy_into import CopyInto
@@ -31,20 +32,6 @@ TableRef = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$"}),
 ]
 """`layer.table`."""
-
-
-def _text(value: object) -> object:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _texts(value: object) -> object:
-    return {key: _text(item) for key, item in value.items()} if isinstance(value, dict) else value
-
-
-TextMap = Annotated[dict[str, str], BeforeValidator(_texts)]
-"""Names -> texts; a number or boolean becomes its text."""
 
 
 class Input(Model):
@@ -157,7 +144,7 @@ class Table(Ways, StepKeys):
     """Columns of liquid clustering."""
     properties: TextMap = Field(default_factory=dict)
     """Delta's table properties."""
-    constraints: dict[str, str] | None = Field(None, json_schema_extra=LATER)
+    constraints: dict[str, Condition] | None = Field(None, json_schema_extra=LATER)
     """Name -> condition that Delta checks on every write."""
     primary_key: Names | None = Field(None, json_schema_extra=LATER)
     """Columns that tell rows apart; informational."""
@@ -165,7 +152,7 @@ class Table(Ways, StepKeys):
     """Keys of other tables; informational."""
     grants: dict[str, Names] | None = Field(None, json_schema_extra=LATER)
     """Privilege -> who has it, where a catalog keeps such."""
-    row_filter: str | None = Field(None, json_schema_extra=LATER)
+    row_filter: Condition | None = Field(None, json_schema_extra=LATER)
     """Condition under which a reader may see a row, where a catalog keeps such."""
     maintenance: Maintenance | None = None
     """How the table is kept fast and small; every key has a default per layer."""

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from lakehouse.errors import Problem, suggestion
-from lakehouse.spec.messages import describe, limit, wrong_type
+from lakehouse.errors import Problem, nearest, suggestion
+from lakehouse.spec.choices import chosen, expected, step, words_of
+from lakehouse.spec.messages import any_of, describe, limit, wrong_type
 from lakehouse.spec.nodes import ListNode, MapNode, Mark, Node, Scalar, position, short
 from lakehouse.spec.words import keys_of, models_at
 
 Loc = tuple[str | int, ...]
 
-_KINDS = {
-    "string": "a text", "int": "a whole number", "float": "a number", "decimal": "a number", "bool": "true or false",
-    "list": "a list", "tuple": "a list", "set": "a list", "iterable": "a list", "dict": "a map", "mapping": "a map",
-    "model": "a map", "model_attributes": "a map", "datetime": "a date and time", "date": "a date",
-}  # fmt: skip
-_MISMATCH = re.compile(r"([a-z_]+?)_(?:type|parsing|from_float|from_date_parsing|attributes_type|object_invalid)\Z")
 _TYPES = (
     *("bigint", "int", "smallint", "tinyint", "string", "double", "float", "boolean", "date", "timestamp", "binary"),
     *("timestamp_ntz", "variant", "decimal(10,2)", "array<string>", "map<string,string>", "struct<a:int>"),
@@ -32,6 +28,7 @@ class Place:
 
     def __init__(self, node: Node, loc: Loc, mark: Mark) -> None:
         self.node, self.key_mark, self.broken = node, mark, node.broken
+        self.above: Node | None = None
         self.keys: list[str | int] = []
         self.rest: list[str | int] = []
         for part in loc:
@@ -43,187 +40,221 @@ class Place:
                 self.key_mark = self.node.keys[part]
             else:
                 self.key_mark = inner.mark
-            self.node = inner
-            self.keys.append(part)
+            self.keys.append(self.node.numbers[part] if isinstance(self.node, ListNode) else part)  # type: ignore[index]
+            self.above, self.node = self.node, inner
             self.broken = self.broken or inner.broken
         if isinstance(self.node, MapNode) and self.node.items:
             self.broken = self.broken or all(item.broken for item in self.node.items.values())
 
+    @property
+    def lost(self) -> bool:
+        """Whether something was written here that could not be kept."""
+        return isinstance(self.node, MapNode) and self.node.lost
 
-def step(node: Node, part: str | int) -> Node | None:
-    """The node under a key or at an index; None when there is none."""
-    if isinstance(node, MapNode):
-        return node.items.get(part) if isinstance(part, str) else None
-    if isinstance(node, ListNode) and isinstance(part, int) and 0 <= part < len(node.items):
-        return node.items[part]
-    return None
+
+@dataclass(frozen=True)
+class Found:
+    """One mistake of validation."""
+
+    problem: Problem | None
+    """None where one was reported before, or where it follows from one that was."""
+    keys: Loc
+    """The keys down to what is wrong."""
+    meant: str = ""
+    """The key that an unknown one probably stands for."""
+    instead: str = ""
+    """The word that was probably meant by a value."""
 
 
 def problems_of(
-    error: ValidationError, model: type[BaseModel], node: Node, mark: Mark, gone: Collection[Loc] = ()
-) -> Iterator[tuple[Problem | None, Loc]]:
-    """Each mistake once, with the keys down to what is wrong; of the choices that a place has, the one that was meant.
+    error: ValidationError,
+    model: type[BaseModel],
+    node: Node,
+    mark: Mark,
+    gone: Collection[Loc] = (),
+    guessed: Collection[Loc] = (),
+) -> Iterator[Found]:
+    """Each mistake once.
 
-    No problem comes with a place where one was reported before, or where it follows from what is `gone`.
+    `gone` are places of mistakes told before, `guessed` those of keys that were given the name that was meant.
     """
     errors: list[dict[str, Any]] = list(error.errors(include_url=False))  # type: ignore[arg-type]
-    chosen = [(item, Place(node, item["loc"], mark)) for item in _chosen(errors, node, 0)]
-    told = [(item, place, None if place.broken else _problem(item, place, model)) for item, place in chosen]
-    meant = {
-        (tuple(place.keys[:-1]), word)
-        for item, place, problem in told
-        if item["type"] == "extra_forbidden" and problem is not None
-        for word in re.findall(r"did you mean '(.*)'", problem.fix)
-    }
-    for item, place, problem in told:
-        keys = tuple(place.keys)
-        follows = False
-        if item["type"] == "missing" and ((keys, item["loc"][-1]) in meant or (*keys, item["loc"][-1]) in gone):
-            follows = True  # misspelt or wrong, which is told already
-        elif item["type"] == "value_error" and any(keys == lost[: len(keys)] for lost in gone):
-            follows = True  # judges a model of which a part is gone
-        yield None if follows else problem, keys
-
-
-def _chosen(errors: list[dict[str, Any]], node: Node, depth: int) -> Iterator[dict[str, Any]]:
-    """Errors under one node, `depth` parts down their locations; where choices fail side by side, the likeliest's."""
-    here: list[dict[str, Any]] = []
-    below: dict[str | int, list[dict[str, Any]]] = {}
-    for item in errors:
-        if len(item["loc"]) > depth:
-            below.setdefault(item["loc"][depth], []).append(item)
+    places = [(item, Place(node, item["loc"], mark)) for item in chosen(errors, node)]
+    told = [(item, place, _found(item, place, model)) for item, place in places]
+    meant: dict[Loc, Loc] = {}
+    for _, place, found in told:
+        if found.meant and not place.broken:
+            meant.setdefault((*found.keys[:-1], found.meant), found.keys)
+    for item, place, found in told:
+        if item["type"] == "missing" and (*place.keys, item["loc"][-1]) in meant:
+            continue  # it will be there once it is called by its name
+        if place.broken or found.keys in guessed or _follows(item, place, found, gone):
+            yield Found(None, tuple(place.keys))
+        elif found.meant and meant[*found.keys[:-1], found.meant] != found.keys:
+            yield Found(found.problem, found.keys)  # of two that stand for the same key, the first is it
         else:
-            here.append(item)
-    yield from here
-    choices: list[list[dict[str, Any]]] = []
-    for part, items in below.items():
-        inner = step(node, part)
-        if inner is not None:
-            yield from _chosen(items, inner, depth + 1)
-        elif all(i["type"] == "missing" and len(i["loc"]) == depth + 1 for i in items):
-            yield from items
-        else:
-            choices.append(list(_chosen(items, node, depth + 1)))
-    if len(choices) > 1:
-        yield from _likeliest(choices, node)
-    else:
-        yield from (item for choice in choices for item in choice)
+            yield found
 
 
-def _likeliest(choices: list[list[dict[str, Any]]], node: Node) -> Iterable[dict[str, Any]]:
-    ranked = sorted(choices, key=lambda choice: _rank(choice, node))
-    best = _rank(ranked[0], node)
-    if best[0] < 2:
-        return ranked[0]
-    wanted = [_expected(item) for choice in choices for item in choice]
-    kinds = list(dict.fromkeys(kind for kind in wanted if kind))
-    if not kinds:
-        return ranked[0]
-    return [{**ranked[0][0], "type": "choice", "kinds": kinds}]
+def _follows(item: dict[str, Any], place: Place, found: Found, gone: Collection[Loc]) -> bool:
+    """Whether the mistake is but a consequence of what is gone, or of what could not be kept of a map."""
+    keys = tuple(place.keys)
+    if item["type"] == "missing":
+        return place.lost or (*keys, item["loc"][-1]) in gone
+    below = {lost[len(keys)] for lost in gone if len(lost) > len(keys) and lost[: len(keys)] == keys}
+    if item["type"] == "value_error" and (below or place.lost):
+        # it judges a model of which a part is missing: told only when it is about keys that are all there
+        named = set(_names(found.problem.message)) if found.problem is not None else set()
+        return found.keys == keys or bool(below & named)
+    return item["type"] == "too_short" and bool(below)
 
 
-def _rank(choice: list[dict[str, Any]], node: Node) -> tuple[int, int]:
-    """0: the value has the shape of this choice; 1: the shape, but none of its words; 2: another shape."""
-    worst = 0
-    for item in choice:
-        if item["type"] in ("literal_error", "enum"):
-            worst = max(worst, 1 if isinstance(node, Scalar) else 2)
-        elif _expected(item) and len(item["loc"]) <= min(len(other["loc"]) for other in choice):
-            worst = 2
-    return worst, len(choice)
-
-
-def _expected(item: dict[str, Any]) -> str | None:
-    match = _MISMATCH.match(item["type"])
-    return _KINDS.get(match.group(1)) if match else None
-
-
-def _problem(item: dict[str, Any], place: Place, model: type[BaseModel]) -> Problem:
+def _found(item: dict[str, Any], place: Place, model: type[BaseModel]) -> Found:
     kind, context = item["type"], item.get("ctx") or {}
-    name = place.keys[-1] if place.keys else ""
+    keys = tuple(place.keys)
+    name = keys[-1] if keys else ""
     if kind in ("missing", "union_tag_not_found"):
         key = item["loc"][-1] if kind == "missing" else str(context["discriminator"]).strip("'")
+        if kind == "union_tag_not_found" and (found := _misspelt_tag(key, place)):
+            return found
         message = f"`{short(name)}` needs the key `{key}`" if isinstance(name, str) and name else f"`{key}` is missing"
-        return Problem(position(place.key_mark), "missing-key", message)
+        return Found(Problem(position(place.key_mark), "missing-key", message), keys)
     if kind == "extra_forbidden":
         return _unknown_key(item["loc"], place, model)
-    if kind in ("literal_error", "enum"):
-        return _not_one_of(re.findall(r"'([^']*)'|(?<![\w'])(\d+)", str(context.get("expected", ""))), place)
     if kind == "union_tag_invalid":
         tags = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
         key = str(context["discriminator"]).strip("'")
         return _unknown_tag(str(context.get("tag")), key, tags, place)
-    wanted = " or ".join(item["kinds"]) if kind == "choice" else _expected(item)
-    if wanted:
-        return wrong_type(wanted, place.node, place.key_mark)
     if kind in ("value_error", "assertion_error"):
         return _refused(context.get("error"), str(item["msg"]), place)
-    return Problem(position(place.node.mark), "wrong-value", f"{_named(name)}{limit(kind, context, item['msg'])}")
+    kinds = item.get("kinds") or [wanted for wanted in [expected(item)] if wanted]
+    if words := item.get("words") or words_of(item):
+        return Found(_not_one_of(words, kinds, place), keys)
+    if kinds:
+        problem = wrong_type(any_of(kinds), place.node, place.key_mark)
+        if not problem.fix and "a map" in kinds and isinstance(place.node, Scalar):
+            problem = replace(problem, fix=_as_map(place.node.text, models_at(model, item["loc"])))
+        return Found(problem, keys)
+    named = f"`{short(name)}`: " if isinstance(name, str) and name else ""
+    problem = Problem(position(place.node.mark), "wrong-value", f"{named}{limit(kind, context, item['msg'])}")
+    return Found(problem, keys)
 
 
-def _named(name: str | int) -> str:
-    return f"`{short(name)}`: " if isinstance(name, str) and name else ""
-
-
-def _unknown_key(loc: Loc, place: Place, model: type[BaseModel]) -> Problem:
+def _unknown_key(loc: Loc, place: Place, model: type[BaseModel]) -> Found:
     key = str(loc[-1])
     models = models_at(model, loc[:-1])
     known = list(dict.fromkeys(k for m in models for k in keys_of(m)))
-    near = suggestion(key, known)
+    written = place.above.items if isinstance(place.above, MapNode) else {}
+    near = nearest(key, known)
+    fix = f"did you mean {near!r}?" if near else ""
     if not near:
         homes = [k for k in known if any(key in keys_of(m) for inner in models for m in models_at(inner, (k,)))]
         if homes:
-            near = f"it belongs under {' or '.join(f'`{k}`' for k in homes[:3])}"
+            fix = f"it belongs under {any_of([f'`{k}`' for k in homes[:3]])}"
         elif known:
-            near = f"known are {', '.join(sorted(known))}" if len(known) <= 40 else ""
-    return Problem(position(place.key_mark), "unknown-key", f"unknown key `{short(key)}`", near)
+            fix = f"known are {', '.join(sorted(known))}" if len(known) <= 40 else ""
+    problem = Problem(position(place.key_mark), "unknown-key", f"unknown key `{short(key)}`", fix)
+    # a key that is there already is not the one that was meant
+    return Found(problem, tuple(place.keys), "" if near in written else near)
 
 
-def _not_one_of(found: list[tuple[str, str]], place: Place) -> Problem:
-    words = [text or number for text, number in found]
-    shown = describe(place.node)
-    listed = ", ".join(words[:-1]) + f" or {words[-1]}" if len(words) > 1 else "".join(words)
-    near = suggestion(place.node.text, words) if isinstance(place.node, Scalar) else ""
-    return Problem(position(place.node.mark), "wrong-value", f"{listed} is expected, not {shown}", near)
+def _misspelt_tag(key: str, place: Place) -> Found | None:
+    """The key that tells which choice it is, under another name."""
+    if isinstance(place.node, MapNode) and (near := nearest(key, place.node.items)):
+        message = f"unknown key `{short(near)}`"
+        problem = Problem(position(place.node.keys[near]), "unknown-key", message, f"did you mean {key!r}?")
+        return Found(problem, (*place.keys, near), key)
+    return None
 
 
-def _unknown_tag(tag: str, key: str, tags: list[str], place: Place) -> Problem:
+def _not_one_of(words: list[str], kinds: list[str], place: Place) -> Problem:
+    listed = any_of([*words, *(kind for kind in kinds if kind != "a text")])
+    fix = ""
+    if isinstance(place.node, Scalar):
+        fix = suggestion(place.node.text, words)
+        if place.node.text in words and isinstance(place.node.value, str):
+            fix = "take the quotes away"
+    return Problem(position(place.node.mark), "wrong-value", f"{listed} is expected, not {describe(place.node)}", fix)
+
+
+def _as_map(text: str, models: list[type[BaseModel]]) -> str:
+    """How to write a scalar as the map that is expected, where it is clear."""
+    for model in models:
+        if text in keys_of(model):
+            return f"write `{text}: …`"
+        for name, field in model.model_fields.items():
+            if get_origin(field.annotation) is Literal and get_args(field.annotation) == (text,):
+                return f"write `{{{name}: {text}, …}}`"
+    needed = [f.alias or name for model in models for name, f in model.model_fields.items() if f.is_required()]
+    return f"write `{{{needed[0]}: {short(text)}}}`" if len(needed) == 1 else ""
+
+
+def _unknown_tag(tag: str, key: str, tags: list[str], place: Place) -> Found:
+    keys = tuple(place.keys)
     inner = step(place.node, key)
+    if inner is not None and not (isinstance(inner, Scalar) and isinstance(inner.value, str)):
+        return Found(wrong_type("a text", inner, inner.mark), keys)
+    near = nearest(tag, tags)
+    fix = f"did you mean {near!r}?" if near else f"known are {', '.join(tags)}"
     mark = inner.mark if inner is not None else place.node.mark
-    fix = suggestion(tag, tags) or f"known are {', '.join(tags)}"
-    return Problem(position(mark), f"unknown-{key}", f"unknown {key} `{short(tag)}`", fix)
+    problem = Problem(position(mark), f"unknown-{key}", f"unknown {key} `{short(tag)}`", fix)
+    return Found(problem, (*keys, key), instead=near) if near else Found(problem, keys)
 
 
-def _refused(error: Any, message: str, place: Place) -> Problem:
-    """A validator's own words; where they name a key that is written here, that key is the place."""
+def _refused(error: Any, message: str, place: Place) -> Found:
+    """A validator's own words; where they name something that is written here, that is the place."""
     text = str(error) if error is not None else message
+    keys = tuple(place.keys)
     mark = place.key_mark if isinstance(place.node, MapNode | ListNode) else place.node.mark
     line, column = getattr(error, "line", None), getattr(error, "column", None)
-    if line and column and isinstance(place.node, Scalar):
-        mark = place.node.place(line - 1, column - 1)
-    elif isinstance(place.node, MapNode):
-        mark = _mark_of_word(text, place.node) or mark
     code = getattr(error, "code", None) or "wrong-value"
     fix = getattr(error, "fix", "") or ""
     if not fix and "; " in text:
         text, _, fix = text.partition("; ")
+    if line and column and isinstance(place.node, Scalar):
+        mark = place.node.place(line - 1, column - 1)
+    elif culprit := _culprit(text, place.node):
+        below, mark = culprit
+        keys = (*keys, *below)
     if "not available yet" in text:
         code = "not-available-yet"
     elif "is not an SQL expression" in text:
         code = "sql-syntax"
     elif not fix and (unknown := re.search(r"is not a type: '(\w+)' is unknown", text)):
         fix = suggestion(unknown.group(1), _TYPES)
-    return Problem(position(mark), code, text, fix)
+    return Found(Problem(position(mark), code, text, fix), keys)
 
 
-def _mark_of_word(message: str, node: MapNode) -> Mark | None:
-    for word in (a or b for a, b in re.findall(r"`([^`]+)`|'([^']+)'", message)):
-        key = word.split(":")[0].split(".")[-1]
-        if key in node.items:
-            return node.keys[key]
-        for inner in node.items.values():
-            if isinstance(inner, Scalar) and inner.text == word:
-                return inner.mark
-            if isinstance(inner, MapNode) and key in inner.items:
-                return inner.keys[key]
+def _names(message: str) -> list[str]:
+    """What a message puts in quotes or backticks."""
+    return [a or b for a, b in re.findall(r"`([^`]+)`|'([^']+)'", message)]
+
+
+def _culprit(message: str, node: Node) -> tuple[Loc, Mark] | None:
+    """The last place under the node, at most two levels down, of the first name in the message that is there."""
+    for name in _names(message):
+        key = name.split(":")[0].split(".")[-1]
+        if isinstance(node, MapNode) and key in node.items:
+            return (key,), node.keys[key]
+        found = [*_called(name, key, node)]
+        if found:
+            return found[-1]
     return None
+
+
+def _called(name: str, key: str, node: Node) -> Iterator[tuple[Loc, Mark]]:
+    for part, inner in _parts(node):
+        if isinstance(inner, Scalar) and inner.text == name:
+            yield (part,), inner.mark
+        for below, item in _parts(inner):
+            if below == key and isinstance(inner, MapNode):
+                yield (part, key), inner.keys[key]
+            elif isinstance(item, Scalar) and item.text == name:
+                yield (part, below), item.mark
+
+
+def _parts(node: Node) -> Iterator[tuple[str | int, Node]]:
+    if isinstance(node, MapNode):
+        yield from node.items.items()
+    elif isinstance(node, ListNode):
+        yield from zip(node.numbers, node.items, strict=True)

@@ -1,7 +1,7 @@
 """Nodes -> typed values, with every mistake found in one go.
 
-Validation stops looking into a model at its first wrong field, so what is wrong is taken out and the rest is judged
-again; nothing is ever loaded from such a remainder.
+Validation stops looking into a model at its first wrong field, so what is wrong is taken out, or called by the name
+that was meant, and the rest is judged again; nothing is ever loaded from such a remainder.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pydantic import BaseModel, ValidationError
 from lakehouse.errors import Problem
 from lakehouse.spec.messages import wrong_type
 from lakehouse.spec.nodes import ListNode, MapNode, Mark, Node, Scalar, plain, position
-from lakehouse.spec.translate import Loc, problems_of
+from lakehouse.spec.translate import Found, Loc, problems_of
 
 M = TypeVar("M", bound=BaseModel)
 
-_ROUNDS = 4
+_ROUNDS = 25
 """How often what is left is judged again."""
 
 
@@ -32,40 +32,37 @@ class Judged(Generic[M]):
     """The typed value; where keys were taken out, of the rest. None when nothing could be made of it."""
     node: Node
     """What the value was made from."""
-    taken: frozenset[str]
-    """Top keys that hold a mistake."""
     whole: bool
     """No mistake was found."""
+    gone: frozenset[Loc] = frozenset()
+    """Places of mistakes, as keys down to them."""
+    guessed: frozenset[Loc] = frozenset()
+    """Keys that were misspelt, by the names that were meant."""
 
 
 def judge(model: type[M], node: Node, mark: Mark, problems: list[Problem]) -> Judged[M]:
     """The node as a model, its mistakes added to the problems; `mark` is where the thing is called."""
-    rest, gone = node, set[Loc]()
+    rest, gone, guessed = node, set[Loc](), set[Loc]()
     for _ in range(_ROUNDS):
         try:
             value = model.model_validate(plain(rest), by_alias=True, by_name=False)
         except ValidationError as error:
-            places = []
-            for problem, keys in problems_of(error, model, rest, mark, gone):
-                places.append(keys)
-                if problem is not None:
-                    problems.append(problem)
-            gone.update(places)
-            if not all(places):
+            found = list(problems_of(error, model, rest, mark, gone, guessed))
+            problems.extend(item.problem for item in found if item.problem is not None)
+            gone.update(item.keys for item in found)
+            if not all(item.keys for item in found):
                 break
-            rest = _without(rest, places)
+            guessed.update((*item.keys[:-1], item.meant) for item in found if item.meant)
+            rest = _without(rest, found)
         except RecursionError:
             problems.append(Problem(position(mark), "nesting-too-deep", "a value here is nested too deep to be read"))
             break
         else:
-            found = list(coerced(rest, value))
-            problems.extend(found)
-            return Judged(value, rest, _tops(gone), not found and rest is node)
-    return Judged(None, rest, _tops(gone), False)
-
-
-def _tops(places: Iterable[Loc]) -> frozenset[str]:
-    return frozenset(str(keys[0]) for keys in places if keys)
+            changed = list(coerced(rest, value))
+            problems.extend(changed)
+            whole = not changed and rest is node
+            return Judged(value, rest, whole, frozenset(gone | guessed), frozenset(guessed))
+    return Judged(None, rest, False, frozenset(gone | guessed), frozenset(guessed))
 
 
 def validated(model: type[M], node: Node, mark: Mark, problems: list[Problem]) -> M | None:
@@ -74,24 +71,31 @@ def validated(model: type[M], node: Node, mark: Mark, problems: list[Problem]) -
     return judged.value if judged.whole else None
 
 
-def _without(node: Node, places: Iterable[Loc]) -> Node:
-    """The node without what stands at these places."""
-    below: dict[str | int, list[Loc]] = {}
-    for keys in places:
-        below.setdefault(keys[0], []).append(keys[1:])
+def _without(node: Node, found: Iterable[Found], depth: int = 0) -> Node:
+    """The node without what stands at these places, a key whose meaning was guessed under its right name."""
+    below: dict[str | int, list[Found]] = {}
+    for item in found:
+        below.setdefault(item.keys[depth], []).append(item)
+    ends = {item.keys[depth]: item for item in found if len(item.keys) == depth + 1}
 
-    def kept(part: str | int, item: Node) -> Node | None:
-        inner = below.get(part)
-        if inner is None:
-            return item
-        return _without(item, inner) if all(inner) else None
+    def left(part: str | int, inner: Node) -> Node:
+        return _without(inner, below[part], depth + 1) if part in below else inner
 
-    if isinstance(node, MapNode):
-        items = {key: left for key, item in node.items.items() if (left := kept(key, item)) is not None}
-        return MapNode(items, node.keys, node.mark)
     if isinstance(node, ListNode):
-        return ListNode([left for i, item in enumerate(node.items) if (left := kept(i, item)) is not None], node.mark)
-    return node
+        kept = [(i, left(i, item)) for i, item in zip(node.numbers, node.items, strict=True) if i not in ends]
+        return ListNode([item for _, item in kept], node.mark, [i for i, _ in kept])
+    if not isinstance(node, MapNode):
+        return node
+    items, keys = {}, dict(node.keys)
+    for key, inner in node.items.items():
+        end = ends.get(key)
+        if end is None:
+            items[key] = left(key, inner)
+        elif end.instead:
+            items[key] = Scalar(end.instead, end.instead, inner.mark)
+        elif end.meant:
+            items[end.meant], keys[end.meant] = inner, keys[key]
+    return MapNode(items, keys, node.mark, node.lost)
 
 
 def coerced(node: Node, value: object) -> Iterator[Problem]:
@@ -99,7 +103,7 @@ def coerced(node: Node, value: object) -> Iterator[Problem]:
     if isinstance(value, BaseModel) and "root" in type(value).model_fields:
         yield from coerced(node, value.root)  # type: ignore[attr-defined]
     elif isinstance(node, Scalar):
-        wanted = _changed(node.value, value)
+        wanted = _changed(node.value, value, node.text)
         if wanted:
             yield wrong_type(wanted, node, node.mark)
     else:
@@ -120,9 +124,11 @@ def _pairs(node: Node, value: object) -> Iterator[tuple[Node, object]]:
         yield from zip(node.items, value, strict=True)
 
 
-def _changed(written: object, value: object) -> str | None:
+def _changed(written: object, value: object, text: str) -> str | None:
     if type(written) is type(value) or written is None:
         return None
+    if isinstance(value, str) and isinstance(written, int | float) and not isinstance(written, bool):
+        return "a text" if value != text else None  # `1.10` is no longer itself once it was a number
     if isinstance(value, bool):
         return "true or false" if isinstance(written, str | int | float) else None
     if isinstance(value, int | float):

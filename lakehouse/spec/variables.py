@@ -69,7 +69,7 @@ class Variables:
     """Names with their values, and the problems met while replacing them.
 
     `late` are further words that stay as they are, as `layer` in a catalog's schema; `fields` are maps for `${x.y}`
-    where `${x}` itself is something else, as in a `for_each` over a map.
+    where `${x}` itself is something else, as in a `for_each` over a map; without `complete` no name is unknown.
     """
 
     def __init__(
@@ -79,12 +79,14 @@ class Variables:
         problems: list[Problem],
         late: frozenset[str] = frozenset(),
         fields: Mapping[str, Node] | None = None,
+        complete: bool = True,
     ) -> None:
         self.values = dict(values)
         self.fields = dict(fields or {})
         self.environ = environ
         self.problems = problems
         self.late = late
+        self.complete = complete
         self.used: set[str] = set()
         self._done: dict[str, Node] = {}
         self._open: list[str] = []
@@ -92,7 +94,8 @@ class Variables:
 
     def with_values(self, values: Mapping[str, Node], fields: Mapping[str, Node]) -> Variables:
         """These variables with others over them, telling problems to the same list."""
-        inner = Variables({**self.values, **values}, self.environ, self.problems, self.late, {**self.fields, **fields})
+        both = {**self.values, **values}, self.environ, self.problems, self.late, {**self.fields, **fields}
+        inner = Variables(*both, complete=self.complete)
         inner.used, inner.growth = self.used, self.growth
         return inner
 
@@ -223,6 +226,8 @@ class Variables:
         if (colon and kind in RESERVED) or (path and first in RESERVED):
             _late_form(name)
         if first not in self.values:
+            if not self.complete:
+                raise _Refused("", "")
             near = suggestion(first, [*self.values, *(w for w in ("run.date", "run.id") if path or "." in w)])
             fix = near or "declare it under `variables`, in configs, or by --var"
             raise _Refused("unknown-variable", f"the variable {short(first)!r} has no value", fix)
@@ -243,10 +248,9 @@ class Variables:
         return node
 
     def _report(self, mark: Mark, code: str, message: str, fix: str = "") -> None:
-        if code == "alias-bomb":
-            if self.growth.told:
-                return
-            self.growth.told = True
+        if not code or (code == "alias-bomb" and self.growth.told):
+            return
+        self.growth.told = self.growth.told or code == "alias-bomb"
         self.problems.append(Problem(position(mark), code, message, fix))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -57,7 +58,7 @@ class Known:
         noted = rows.filter(pc.equal(kind, "changed")).select(_KEY)
         return cls(_newest(pa.concat_tables(parts), _KEY), noted)
 
-    @property
+    @cached_property
     def newest(self) -> pa.Table:
         """One row per path: what the newest batch that knows it says."""
         return _newest(self.files, ["path"])

@@ -11,7 +11,7 @@ from lakehouse.spec.environment import Environment
 from lakehouse.spec.table import Table
 from lakehouse.state.observe import State, listed, observe, opened
 
-GROUP = 128
+GROUP = 32
 """Tables that are opened together."""
 
 

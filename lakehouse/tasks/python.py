@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
-
-from lakehouse.model import Root
+from lakehouse.model import Function, Root
 
 
 class Options(Root):
@@ -14,5 +12,5 @@ class Options(Root):
 
     available: ClassVar[bool] = False
 
-    root: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+    root: Function
     """The function; it gets the session and the parameters."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from lakehouse.model import Root
+from lakehouse.quality.fields import Condition
 
 
 class ReplaceWhere(Root):
@@ -12,7 +11,7 @@ class ReplaceWhere(Root):
 
     available = False
 
-    root: str = Field(min_length=1)
+    root: Condition
     """SQL condition over the table's columns; a new row outside it fails the step."""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lakehouse import redaction
 from lakehouse.errors import DataError, LakehouseError, StepError, TransientError
 from lakehouse.lake.errors import causes, is_conflict, translate
 
@@ -177,3 +178,13 @@ def test_causes_that_go_round_in_a_circle_end() -> None:
     one = Java("A", "a")
     one.cause = Java("B", "b", one)
     assert len(causes(Py4JJavaError(one))) <= 30
+
+
+def test_messages_of_others_show_no_secret() -> None:
+    redaction.hide("hunter22")
+    try:
+        error = OSError("login with hunter22")
+        assert causes(error)[0].message == "login with ***"
+        assert translate(error, "silver.s").message == "silver.s: OSError: login with ***"
+    finally:
+        redaction.forget()

@@ -34,7 +34,7 @@ def one(folder: Path, text: str) -> tuple[str, str]:
     ("table", "place"),
     [
         ("{from: bronze.aa}", "bronze.aa}"),
-        ("{sql: SELECT * FROM bronze.aa}", "SELECT * FROM bronze.aa}"),
+        ("{sql: SELECT * FROM bronze.aa}", "bronze.aa}"),
         ("{from: bronze.a, depends_on: [silver.s0, bronze.aa]}", "bronze.aa]}"),
         ("{from: bronze.a, depends_on: bronze.aa}", "bronze.aa}"),
     ],
@@ -83,13 +83,13 @@ def test_a_cycle_is_told_with_the_way_round_at_the_read_that_closes_it(tmp_path:
     assert said == (
         "cycle: these tables wait for each other: gold.a -> gold.b -> gold.c -> gold.a; take one of these steps away"
     )
-    assert at == "SELECT * FROM gold.c}"
+    assert at == "gold.c}"
 
 
 def test_a_table_that_reads_itself_waits_for_itself(tmp_path: Path) -> None:
     said, at = one(tmp_path, "gold:\n  a: {sql: SELECT * FROM gold.a}\n")
-    assert "wait for each other: gold.a -> gold.a" in said
-    assert at == "SELECT * FROM gold.a}"
+    assert said.startswith("cycle: gold.a waits for itself;")
+    assert at == "gold.a}"
 
 
 def test_a_cycle_by_depends_on_points_at_it(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_every_cycle_is_told(tmp_path: Path) -> None:
     [
         (
             "silver: {s: {from: bronze.a}}\ngold: {g: {sql: SELECT * FROM STREAM(bronze.a)}}",
-            "STREAM() in `sql` is not available yet", "SELECT",
+            "STREAM() in `sql` is not available yet", "STREAM(",
         ),
         ("silver: {s: {sql: SELECT * FROM bronze.a, append: true}}", "`sql` with `append` is not available yet", "true"),
         (
@@ -132,7 +132,7 @@ def test_every_cycle_is_told(tmp_path: Path) -> None:
         ),
         (
             "gold: {g: {sql: SELECT * FROM silver.s_quarantine}}\nsilver: {s: {from: bronze.a}}",
-            "reading the companion table silver.s_quarantine is not available yet", "SELECT",
+            "reading the companion table silver.s_quarantine is not available yet", "silver.s_quarantine",
         ),
         (
             "silver: {s: {from: bronze.a, merge: {keys: x, sequence_by: _batch}}, t: {from: silver.s}}",

@@ -420,13 +420,25 @@ def test_s88_an_incremental_table_goes_on_under_another_definition(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "sql", ["SELECT x, rand() AS r FROM silver.s", "SELECT x FROM silver.s WHERE current_date > '2024-01-01'"]
+    "sql",
+    [
+        "SELECT x, rand() AS r FROM silver.s",
+        "SELECT x FROM silver.s WHERE current_date > '2024-01-01'",
+        "SELECT x FROM silver.s WHERE '${run.date}' > '2024-01-01'",
+    ],
 )
 def test_s85_a_query_that_changes_by_itself_runs_every_time(tmp_path: Path, sql: str) -> None:
     (tmp_path / "landing").mkdir()
     lake = Lake(project(tmp_path, TEXT.replace("SELECT x FROM silver.s", sql)))
     gold(lake, "gold.q")
     assert work(lake, "gold.q").reason.endswith("gives another value in every run")
+
+
+def test_s85_an_aggregate_over_the_run_itself_runs_every_time(tmp_path: Path) -> None:
+    (tmp_path / "landing").mkdir()
+    lake = Lake(project(tmp_path, TEXT.replace("{limit: 1}", "{limit: '${run.id}'}")))
+    gold(lake)
+    assert work(lake, "gold.g").reason == "${run.id} gives another value in every run"
 
 
 def test_a_query_over_no_table_runs_once(tmp_path: Path) -> None:

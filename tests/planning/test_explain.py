@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 from lakehouse.control import commits
 from lakehouse.planning.compile import compile as compile_
 from lakehouse.planning.explain import explain
+from lakehouse.report.explanation import STYLES
 from lakehouse.report.graph import mermaid
 from lakehouse.sources.base import SourceFile
 from tests.planning.golden import FOLDER, ROOT, printed, rewrite, source_of, written
@@ -194,3 +195,9 @@ def test_the_graph_in_mermaid(lake: Lake) -> None:
         "  classDef create fill:#d7f0dd,stroke:#2e7d4f,color:#1a1a1a",
         "  classDef idle fill:#f2f2f2,stroke:#9e9e9e,color:#1a1a1a",
     ]
+
+
+def test_the_page_names_every_word_and_key(lake: Lake) -> None:
+    page = (ROOT / "docs" / "plan.md").read_text()
+    keys = explain(lake.plan).to_dict()["steps"][0].keys()
+    assert [word for word in (*STYLES, *keys) if f"`{word}`" not in page] == []

@@ -13,9 +13,11 @@ from typing import Any
 
 import yaml
 
+from lakehouse.planning.compile import problems_of
 from lakehouse.spec.load import survey
 from lakehouse.spec.render import render
 
+FOLDER = Path(__file__).parents[1] / "golden" / "problems"
 _MARKER = re.compile(r"^# --- (file|call|problems)(?:: (.*))?\n", re.MULTILINE)
 
 
@@ -42,7 +44,7 @@ def printed(files: dict[str, str], call: dict[str, Any], folder: Path) -> str:
     os.chdir(folder)
     try:
         found = survey(**({"paths": "pipelines"} | call))
-        return render(found.problems) + "\n"
+        return render(sorted({*found.problems, *problems_of(found)})) + "\n"
     finally:
         os.chdir(before)
 

@@ -21,10 +21,10 @@ ROOT = Path(lakehouse.__file__).parent
 PAGE = ROOT.parent / "docs" / "problems.md"
 KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 NO_CODES = {"utf-8-sig"}
-MADE = {"unknown-format", "cleanse.<rule>"}
+MADE = {"unknown-format", "unknown-provider", "cleanse.<rule>"}
 """Codes that are put together from parts."""
 UNSHOWN = {
-    "file-too-large", "late-reference", "nesting-too-deep", "missing-table", "not-utf-8", "unreadable-file",
+    "file-too-large", "nesting-too-deep", "missing-table", "not-utf-8", "unreadable-file",
 }  # fmt: skip
 """Codes without an example: no short file has them, or something else is found first."""
 

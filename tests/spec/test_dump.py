@@ -73,7 +73,9 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size
     ]
 )
 KEYS = TEXT.filter(lambda text: not variables_module.late_references(text))
+"""Text that may stand where nothing of a run is known, as keys."""
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,6}", fullmatch=True)
+CONDITIONS = st.sampled_from(["a > 1", "b < '${run.date}'", "c = '$${run.id}'", "d = '$${run.id} ${run.id}'"])
 PLAIN = st.recursive(
     st.none()
     | st.booleans()
@@ -89,14 +91,14 @@ PLAIN = st.recursive(
 def tables(draw: st.DrawFn) -> Table:
     keys: dict[str, Any] = {"from": f"bronze.{draw(NAMES)}"}
     if draw(st.booleans()):
-        keys["description"] = draw(TEXT)
+        keys["description"] = draw(KEYS)
     if draw(st.booleans()):
-        keys["cleanse"] = [{"trim": draw(st.lists(NAMES, min_size=1, max_size=3))}, {"filter": f"{draw(NAMES)} > 1"}]
+        keys["cleanse"] = [{"trim": draw(st.lists(NAMES, min_size=1, max_size=3))}, {"filter": draw(CONDITIONS)}]
     if draw(st.booleans()):
         types = st.sampled_from(["int", "string", {"type": "decimal(10,2)", "nullable": False}])
         keys["schema"] = draw(st.dictionaries(NAMES, types, min_size=1, max_size=3))
     if draw(st.booleans()):
-        keys["properties"] = draw(st.dictionaries(KEYS, TEXT, max_size=2))
+        keys["properties"] = draw(st.dictionaries(KEYS, KEYS, max_size=2))
     if draw(st.booleans()):
         keys["expectations"] = {draw(NAMES): {"expect": "a > 1", "on_violation": "fail"}}
     if draw(st.booleans()):
@@ -109,7 +111,7 @@ def tables(draw: st.DrawFn) -> Table:
     st.builds(
         Pipeline,
         pipeline=NAMES,
-        description=st.none() | TEXT,
+        description=st.none() | KEYS,
         variables=st.dictionaries(NAMES.filter(lambda n: n not in variables_module.RESERVED), PLAIN, max_size=3),
         silver=st.dictionaries(NAMES, tables(), max_size=3),
     )

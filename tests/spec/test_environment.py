@@ -48,6 +48,51 @@ def test_arguments_over_configs_over_pipelines(tmp_path: Path) -> None:
     assert found.variables_of(TableName("bronze", "t")) == {"a": "${b}", "b": 2, "c": 4}
 
 
+def test_configs_merge_maps_key_by_key_under_and_over(tmp_path: Path) -> None:
+    folder = project(
+        tmp_path,
+        base="variables: {feeds: {a: {path: base, keys: [x, y]}, b: {path: base}}, gone: 1, list: [1, 2]}\n",
+        prod="variables: {feeds: {a: {path: prod}, b: null, c: {path: prod}}, gone: null, list: [3]}\n",
+    )
+    text = "pipeline: q\nvariables: {feeds: {a: {n: 1}, d: {path: own}}, own: {x: 1}}\nbronze: {}\n"
+    (folder / "q.yaml").write_text(text)
+    found = load(folder, env="prod")
+    (variables,) = [p.variables for p in found.pipelines if p.pipeline == "q"]
+    assert variables == {
+        "feeds": {
+            "a": {"n": 1, "path": "prod", "keys": ["x", "y"]}, "c": {"path": "prod"}, "d": {"path": "own"},
+        },
+        "own": {"x": 1},
+        "list": [3],
+    }  # fmt: skip
+    assert found.environment.variables == {
+        "feeds": {"a": {"path": "prod", "keys": ["x", "y"]}, "c": {"path": "prod"}},
+        "list": [3],
+    }
+    again = load(folder, env="prod", variables={"feeds": {"e": {}}})
+    assert again.pipelines[-1].variables["feeds"] == {"e": {}}, "an argument replaces"
+
+
+def test_null_in_a_config_takes_a_pipelines_variable_away(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="the variable 'c' has no value"):
+        load(project(tmp_path, local="variables: {c: null}"))
+
+
+def test_base_is_an_environment_too_and_prod_needs_no_base(tmp_path: Path) -> None:
+    assert load(project(tmp_path, base="lake: ./a"), env="base").environment.lake == "./a"
+    (tmp_path / "configs/base.yaml").unlink()
+    assert load(project(tmp_path, prod="lake: ./b"), env="prod").environment.lake == "./b"
+
+
+def test_arguments_of_the_command_line_keep_their_types(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    text = "pipeline: q\nvariables: {n: 1, names: [x], word: x}\nsilver:\n  s: {from: bronze.t, tags: '${names}', priority: '${n}', comment: 'n=${n} ${word}'}\n"
+    (folder / "q.yaml").write_text(text)
+    said = dict(parse_argument(text) for text in ("n=20", "names=[y, z]", "word=010"))
+    table = load(folder, variables=said).tables[TableName("silver", "s")]
+    assert (table.priority, table.tags, table.comment) == (20, ("y", "z"), "n=20 010")
+
+
 def test_configs_may_use_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKE_USER", "ada")
     config = "lake: ${root}/${env:LAKE_USER}\nvariables: {root: s3://bucket}\nstorage: {aws_region: eu-west-1}"

@@ -38,6 +38,14 @@ def test_the_default_is_pipelines(project: Path) -> None:
     assert found.root == project
 
 
+def test_the_default_is_pipelines_of_the_root_that_is_named(project: Path) -> None:
+    put(project, "other/pipelines/c.yaml")
+    found = load(root=project / "other")
+    assert names(found.tables) == ["bronze.c"]
+    assert found.root == project / "other"
+    assert found.position(TableName("bronze", "c")).file == "other/pipelines/c.yaml"
+
+
 def test_a_file_knows_its_folder_and_selects_its_own_tables(project: Path) -> None:
     found = load("pipelines/a.yaml")
     assert names(found.tables) == ["bronze.a", "bronze.b"]

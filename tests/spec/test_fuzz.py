@@ -1,7 +1,11 @@
-"""Any text is a spec or a list of problems: never a traceback, never a hang, never a key that is silently ignored."""
+"""Any file is a plan or a list of problems: never a traceback, never a hang, never a key that is silently ignored.
+
+`make fuzz` runs ten thousand cases of the properties that change files as hands do, `make test` a hundred.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,38 +16,93 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from lakehouse.errors import Problem, SpecError
+from lakehouse.planning.compile import compile as compile_
+from lakehouse.planning.compile import problems_of
 from lakehouse.spec import codes
-from lakehouse.spec.load import Survey, survey
+from lakehouse.spec.dump import escaped
+from lakehouse.spec.load import Project, survey
 from lakehouse.spec.nodes import plain, read
 from lakehouse.spec.render import render
+from tests.spec import golden
+from tests.spec.generated import documents
+from tests.spec.kept import lost
+from tests.spec.mutations import Path_, at, grafted, mutated, noisy, places, put
+from tests.spec.styles import in_braces
 from tests.spec.test_json_schema import GOOD
 from tests.spec.test_load import FLIGHTS
 
+ROOT = Path(__file__).parents[2]
 FUZZ = settings(deadline=None, suppress_health_check=list(HealthCheck))
-SHIPPED = [path.read_text() for path in sorted((Path(__file__).parents[2] / "pipelines").glob("*.yaml"))]
+SOME = settings(FUZZ, max_examples=max(10, settings.default.max_examples // 4))
+"""For properties whose cases take long."""
+LONGEST = 1.0
+"""Seconds of this process's time that a case may take."""
+
+SHIPPED = [path.read_text() for path in sorted((ROOT / "pipelines").glob("*.yaml"))]
 TEXTS = [FLIGHTS, GOOD, *SHIPPED]
+"""Pipelines without a mistake."""
+CONFIGS = [path.read_text() for path in sorted((ROOT / "configs").glob("*.yaml"))]
+CONFIGS.append(
+    "lake: s3://bucket/lake\nspark: {master: 'local[2]', conf: {spark.ui.enabled: false, a: 1}}\n"
+    "history: {retain: 1 year}\nvariables: {landing: ./landing, feeds: {a: {path: x}}, n: 3}\n"
+    "storage: {aws_endpoint_url: 'http://localhost:9000'}\ntime_zone: Europe/Vienna\n"
+)
+BROKEN = [text for case in sorted(golden.FOLDER.glob("*.yaml")) for text in golden.written(case)[0].values()]
+"""Pipelines and configs with mistakes of every kind."""
 
-
-FILE: list[Path] = []
+FOLDER: list[Path] = []
 
 
 @pytest.fixture(autouse=True, scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> None:
-    FILE[:] = [tmp_path_factory.mktemp("fuzz") / "p.yaml"]
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    FOLDER[:] = [tmp_path_factory.mktemp("fuzz")]
+    (FOLDER[0] / "pipelines").mkdir()
+    (FOLDER[0] / "configs").mkdir()
+    before = Path.cwd()
+    os.chdir(FOLDER[0])
+    look(TEXTS[0])  # what is loaded at first use is not a case's time
+    yield
+    os.chdir(before)
 
 
-def look(text: str | bytes) -> Survey:
-    """What loading the text finds; fails when it takes longer than a person would wait."""
-    FILE[0].write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "replace"))
-    start = time.process_time()
-    found = survey(FILE[0])
-    assert time.process_time() - start < 2
-    for problem in found.problems:
+def write(name: str, text: str | bytes) -> None:
+    Path(name).write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "replace"))
+
+
+def looked() -> tuple[Project, list[Problem]]:
+    """What validating the folder finds: a plan that compiles, or problems."""
+    found = survey("pipelines")
+    if found.problems:
+        return found.project, sorted({*found.problems, *problems_of(found)})
+    try:
+        compile_(found.project)
+    except SpecError as error:
+        return found.project, list(error.problems)
+    return found.project, []
+
+
+def look(text: str | bytes = TEXTS[0], config: str | bytes = CONFIGS[0]) -> tuple[Project, list[Problem]]:
+    """What is found in the texts; fails when it takes longer than a person would wait, or cannot be shown."""
+    write("pipelines/p.yaml", text)
+    write("configs/local.yaml", config)
+    for attempt in (1, 2):  # a pause of the machine's own is not a case's either
+        start = time.process_time()
+        project, problems = looked()
+        took = time.process_time() - start
+        if took < LONGEST:
+            break
+        assert attempt == 1, f"{took:.1f} seconds"
+    for problem in problems:
         assert problem.message
-        assert problem.code in codes.CODES
+        assert problem.code in codes.PROBLEMS
         assert min(problem.position.line, problem.position.column) > 0
-    assert render(found.problems) or not found.problems
-    return found
+        assert len(problem.message) + len(problem.fix) < 10_000
+    assert render(problems) or not problems
+    return project, problems
+
+
+# --- texts --------------------------------------------------------------------------------------------------------
 
 
 @FUZZ
@@ -52,156 +111,113 @@ def test_any_text(text: str | bytes) -> None:
     look(text)
 
 
-SCALARS = st.sampled_from(
-    [
-        "null",
-        "true",
-        "1",
-        "-1",
-        "1.5",
-        ".nan",
-        "''",
-        "[]",
-        "{}",
-        "[a]",
-        "{a: b}",
-        "${x}",
-        "${",
-        "$${a}",
-        "*a",
-        "&a b",
-        "a b",
-        "!!str a",
-        "1 hour",
-        "bronze.flights",
-        "count(*)",
-        "a > 1",
-        "2013-01-01",
-        "12:30",
-        "0x1F",
-        "- a",
-        "|",
-        ">",
-        "@",
-        "\t",
-        "x" * 300,
-        "é",
-        "\u2028",
-        "\x85",
-        "#",
-        "a: b",
-        "'",
-        '"',
-        "${env:HOME}",
-        "${a.b}",
-        "(" * 200,
-        "array<" * 50 + "int",
-    ]
-) | st.text(max_size=8)
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> str:
-    lines = draw(st.sampled_from(TEXTS)).splitlines()
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, len(lines) - 1))
-        line = lines[at]
-        match draw(st.integers(0, 7)):
-            case 0:
-                del lines[at]
-                lines = lines or [""]
-            case 1:
-                lines.insert(at, draw(st.sampled_from(lines)))
-            case 2:
-                lines[at] = " " * draw(st.integers(0, 12)) + line.lstrip()
-            case 3:
-                key, colon, _ = line.partition(":")
-                lines[at] = key + (colon or ":") + " " + draw(SCALARS)
-            case 4:
-                cut = draw(st.integers(0, len(line)))
-                lines[at] = line[:cut] + draw(SCALARS) + line[cut:]
-            case 5:
-                cut = draw(st.integers(0, len(line)))
-                lines[at] = line[:cut] + line[cut + 1 :]
-            case 6:
-                other = draw(st.integers(0, len(lines) - 1))
-                lines[at], lines[other] = lines[other], lines[at]
-            case 7:
-                head, colon, rest = line.partition(":")
-                lines[at] = head.rstrip() + draw(st.sampled_from(["s", "x", "_"])) + colon + rest
-    return "\n".join(lines)
-
-
 @FUZZ
-@given(mutated())
+@given(mutated(TEXTS))
 @example("pipeline: p\nbronze: &a {x: *a}")
 @example("pipeline: p\nsilver:\n  a: {from: bronze.a, schema: {a: '" + "array<" * 3000 + "'}}")
 @example("pipeline: p\nsilver:\n  a: {from: bronze.a, cleanse: [{filter: '" + "(" * 5000 + "'}]}")
-@example("pipeline: p\nsilver:\n  a: {from: bronze.a, cleanse: [{filter: '" + "a AND " * 5000 + "a'}]}")
+@example("pipeline: p\nsilver:\n  a: {from: bronze.a, cleanse: [{filter: '" + "a AND " * 3000 + "a'}]}")
 @example("pipeline: p\nsilver:\n  a: {from: bronze.a, cleanse: [{filter: '" + "- " * 2000 + "a'}]}")
-def test_mutated_pipelines(text: str) -> None:
+@example("pipeline: p\ngold:\n  a: {sql: 'SELECT " + "(" * 3000 + "'}")
+@example("pipeline: p\ngold:\n  a: {sql: 'SELECT " + "- " * 3000 + "1 AS x'}")
+@example("pipeline: p\ngold:\n  a: {sql: 'SELECT 1 AS x" + " UNION SELECT 1" * 1000 + "'}")
+@example("pipeline: p\n" + "".join(f"key{i}: 1\n" for i in range(1000)))
+@example("pipeline: p\nsilver: {" + ", ".join(f"t{i}: {{from: bronze.x{i}}}" for i in range(700)) + "}")
+@example("pipeline: p\nrun: {timeout: 99999999999999999999 years, step_timeout: " + "9" * 400 + " days}")
+def test_pipelines_after_slips_of_the_hand(text: str) -> None:
+    project, problems = look(text)
+    if not problems:
+        assert not lost(parsed(text), project)
+
+
+@SOME
+@given(mutated(BROKEN))
+def test_broken_pipelines_after_more_slips(text: str) -> None:
     look(text)
 
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
-    max_leaves=8,
-)
+@SOME
+@given(noisy([*TEXTS, *BROKEN]))
+def test_random_bytes(text: bytes) -> None:
+    look(text)
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield path
-    if isinstance(value, dict | list):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from places(item, (*path, key))
+@SOME
+@given(mutated(CONFIGS) | noisy(CONFIGS))
+def test_configs_after_slips_of_the_hand(config: str | bytes) -> None:
+    look(config=config)
 
 
-def put(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    if not path:
-        return new
-    if isinstance(value, dict):
-        return {k: put(v, path[1:], new) if k == path[0] else v for k, v in value.items()}
-    return [put(v, path[1:], new) if i == path[0] else v for i, v in enumerate(value)]
+# --- trees --------------------------------------------------------------------------------------------------------
 
 
 def parsed(text: str) -> Any:
     node, _ = read(text, "f")
-    assert node is not None
-    return plain(node)
+    return None if node is None else plain(node)
+
+
+TREES = [parsed(text) for text in TEXTS]
+
+
+def dumped(tree: Any, flow: bool = False) -> str:
+    text: str = yaml.safe_dump(tree, sort_keys=False, allow_unicode=False, default_flow_style=flow, width=200)
+    return text
 
 
 @FUZZ
-@given(st.data())
-def test_any_value_at_any_place(data: st.DataObject) -> None:
-    whole = parsed(data.draw(st.sampled_from(TEXTS)))
-    path = data.draw(st.sampled_from(list(places(whole))))
-    look(yaml.safe_dump(put(whole, path, data.draw(VALUES)), sort_keys=False, allow_unicode=False))
+@given(grafted(TREES), st.booleans())
+def test_pipelines_with_branches_that_moved(tree: Any, flow: bool) -> None:
+    text = dumped(tree, flow)
+    project, problems = look(text)
+    if not problems:
+        assert not lost(parsed(text), project)
 
+
+@SOME
+@given(grafted([parsed(text) for text in CONFIGS]))
+def test_configs_with_branches_that_moved(tree: Any) -> None:
+    look(config=dumped(tree))
+
+
+# --- no key is silently ignored -----------------------------------------------------------------------------------
 
 FREE = {
-    "variables",
-    "options",
-    "properties",
-    "conf",
-    "parameters",
-    "schema",
-    "schema_hints",
-    "measures",
-    "expectations",
-}
-FREE |= {"bloom_filter", "derive", "rename", "cast", "fill_null", "by", "bronze", "silver", "gold", "tasks", "for_each"}
-FREE |= {"values", "replace"}
+    "variables", "options", "properties", "conf", "parameters", "schema", "schema_hints", "measures", "expectations", "storage",
+    "bloom_filter", "derive", "rename", "cast", "fill_null", "by", "bronze", "silver", "gold", "tasks", "for_each",
+}  # fmt: skip
+"""Maps whose keys are the user's own, by the key above them."""
+
+
+def has_own_keys(path: Path_) -> bool:
+    names = [part for part in path if isinstance(part, str)]
+    return bool(names) and (
+        names[-1] in FREE or names[-2:] == ["replace", "values"] or names[0] == "variables" or "for_each" in names
+        or "json_schema" in names
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_no_key_is_silently_ignored(text: str) -> None:
     whole = parsed(text)
     for path in places(whole):
-        value = whole
-        for part in path:
-            value = value[part]
-        names = [part for part in path if isinstance(part, str)]
-        if isinstance(value, dict) and not (names and names[-1] in FREE):
-            found = look(yaml.safe_dump(put(whole, path, {**value, "zz_unknown": "x"}), sort_keys=False))
-            assert any("zz_unknown" in problem.message for problem in found.problems), path
+        if isinstance(at(whole, path), dict) and not has_own_keys(path):
+            refused(whole, path)
+
+
+def refused(whole: Any, path: Path_) -> None:
+    write("pipelines/p.yaml", in_braces(put(whole, path, {**at(whole, path), "zzz_unknown": 1})))
+    problems = survey("pipelines").problems
+    assert any("zzz_unknown" in problem.message for problem in problems), (path, problems)
+
+
+@SOME
+@given(documents().map(escaped) | st.sampled_from(TREES), st.data())
+def test_no_key_is_silently_ignored_wherever_it_stands(tree: Any, data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from([path for path in places(tree) if isinstance(at(tree, path), dict)]))
+    if not has_own_keys(path):
+        refused(tree, path)
+        return
+    written = put(tree, path, {**at(tree, path), "zzz_unknown": 1})
+    write("pipelines/p.yaml", in_braces(written))
+    found = survey("pipelines")
+    assert found.problems or not lost(written, found.project)

@@ -134,6 +134,31 @@ silver:
     assert (bronze.source.path, bronze.auto_loader.max_files_per_trigger) == ("/b/b", 4)  # type: ignore[union-attr]
 
 
+def test_a_table_of_its_own_name_is_merged_over_the_one_made_for_it(tmp_path: Path) -> None:
+    text = """
+pipeline: p
+defaults: {bronze: {tags: [d], auto_loader: {max_files_per_trigger: 5}, comment: default}}
+bronze:
+  ${n}:
+    for_each: {n: [a, b]}
+    source: {format: csv, path: "in/${n}", options: {header: true, sep: ";"}}
+    tags: [x, y]
+  b:
+    source: {options: {sep: null, quote: "'"}}
+    tags: z
+    comment: null
+    auto_loader: {max_files_per_trigger: 7}
+"""
+    found = load(put(tmp_path, text))
+    a, b = (found.tables[TableName("bronze", name)] for name in "ab")
+    assert a.source is not None
+    assert b.source is not None
+    assert (a.source.options, a.tags, a.comment) == ({"header": "true", "sep": ";"}, ("x", "y"), "default")
+    assert (b.source.options, b.tags, b.comment) == ({"header": "true", "quote": "'"}, ("z",), None)
+    assert [t.auto_loader and t.auto_loader.max_files_per_trigger for t in (a, b)] == [5, 7]
+    assert found.variables_of(TableName("bronze", "b"))["n"] == "b", "its expressions may use :n"
+
+
 def test_for_each_over_two_names(tmp_path: Path) -> None:
     text = "pipeline: p\nbronze:\n  ${a}_${b}:\n    for_each: {a: [x, y], b: [1, 2]}\n"
     text += "    source: {format: csv, path: '${a}/${b}'}\n"

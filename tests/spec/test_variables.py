@@ -20,6 +20,7 @@ map: {deep: {er: 5}}
 path: "${root}/x"
 root: /data
 price: "$${n}"
+who: I am ${env:PLAIN}
 """
 
 
@@ -117,7 +118,38 @@ def test_late_references_cannot_be_in_a_key(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_late_references_are_refused_until_something_resolves_them() -> None:
     _, problems = replaced("x: ${run.date}/${secret:a/b}\ny: ${tasks.t.result.k}")
-    assert [p.code for p in problems] == ["not-available-yet"] * 3
+    assert [p.message for p in problems] == ["`${tasks.t.result.k}` is not available yet"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("x: ${env:PLAIN}", {"x": "p"}),
+        ("x: ${env:API_TOKEN}", {"x": "${env:API_TOKEN}"}),
+        ("x: a-${env:PLAIN}-${env:API_TOKEN}", {"x": "a-p-${env:API_TOKEN}"}),
+        ("password: ${env:PLAIN}", {"password": "p"}),
+        (
+            "options: {password: '${env:PLAIN}', user: '${env:PLAIN}'}",
+            {"options": {"password": "${env:PLAIN}", "user": "p"}},
+        ),
+        (
+            "options: {a: {token: ['${env:PLAIN}', '$${env:PLAIN}']}}",
+            {"options": {"a": {"token": ["${env:PLAIN}", "$${env:PLAIN}"]}}},
+        ),
+        ("options: {password: '${who} ${n}'}", {"options": {"password": "I am ${env:PLAIN} 20"}}),
+        ("x: https://me:${env:PLAIN}@host/${env:PLAIN}", {"x": "https://me:${env:PLAIN}@host/${env:PLAIN}"}),
+        (
+            "x: jdbc:sqlserver://host;user=me;password=${env:PLAIN}",
+            {"x": "jdbc:sqlserver://host;user=me;password=${env:PLAIN}"},
+        ),
+        ("x: https://${env:PLAIN}/a@b", {"x": "https://p/a@b"}),
+        ("x: ${env:TRICKY}", {"x": "$${secret:a/b} ${n}"}),
+        ("x: ${env:PWD}", {"x": "/here"}),
+    ],
+)
+def test_an_environment_variable_that_holds_a_secret_stays_a_reference(text: str, found: Any) -> None:
+    environ = {"PLAIN": "p", "API_TOKEN": "t", "TRICKY": "${secret:a/b} ${n}", "PWD": "/here"}
+    assert replaced(text, environ) == (found, [])
 
 
 def test_growth_is_bounded_and_told_once() -> None:

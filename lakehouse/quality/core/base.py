@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field
 
 from lakehouse.model import Model
-from lakehouse.quality import expressions
+from lakehouse.quality.fields import Condition
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -36,7 +36,7 @@ class CoreExpectation(Model):
 
     mostly: float | None = Field(None, ge=0, le=1)
     """The share of judged rows that must pass; may also stand beside the expectation."""
-    row_condition: str | None = None
+    row_condition: Condition | None = None
     """Only rows for which this SQL condition is true are judged."""
     condition_parser: Literal["spark"] | None = None
     """How `row_condition` is written; Spark SQL is the only way here."""
@@ -48,16 +48,18 @@ class CoreExpectation(Model):
             cls.name = re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
             EXPECTATIONS[cls.name] = cls
 
-    @field_validator("row_condition")
-    @classmethod
-    def _row_condition_parses(cls, value: str | None) -> str | None:
-        if value is not None:
-            expressions.check_condition(value)
-        return value
-
     def names(self) -> frozenset[str]:
         """The columns that the expectation is about, without those of `row_condition`."""
         raise NotImplementedError
+
+    def reads(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """The columns that it is about, each with the keys down to where it is written."""
+        named = self.names()
+        for key, value in self:
+            if isinstance(value, str) and key.startswith("column") and value in named:
+                yield (key,), value
+            elif isinstance(value, tuple) and key.startswith("column"):
+                yield from (((key, index), name) for index, name in enumerate(value) if name in named)
 
 
 class RowExpectation(CoreExpectation):
