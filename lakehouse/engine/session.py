@@ -64,9 +64,6 @@ LOCAL: Mapping[str, str] = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
     # nobody can look at them without the UI, and the plans of a thousand past queries fill the driver's memory
-    "spark.ui.retainedJobs": "50",
-    "spark.ui.retainedStages": "50",
-    "spark.ui.retainedTasks": "1000",
     "spark.sql.ui.retainedExecutions": "50",
 }
 """For one machine: Spark's own defaults are for clusters and run 50 tasks to read a log of three lines."""

@@ -199,10 +199,11 @@ def check_row_expression(text: str) -> None:
             raise ExpressionError(f"{text!r} holds {what}: {found[0]}", fix=fix)
 
 
-def check_measure(text: str) -> None:
-    """Raise ExpressionError unless the text can be a measure of a group: no column stands outside of an aggregate."""
+def check_measure(text: str, earlier: Iterable[str] = ()) -> None:
+    """Raise ExpressionError unless the text can be a measure of a group: an aggregate, or made of `earlier` ones."""
     tree = parse(text)
-    if not aggregates(text) and columns_of(text) and not any(is_unknown(node) for node in tree.walk()):
+    others = {name.casefold() for name in columns_of(text)} - {name.casefold() for name in earlier}
+    if not aggregates(text) and others and not any(is_unknown(node) for node in tree.walk()):
         raise ExpressionError(f"{text!r} is not an aggregate", fix="write it as in `sum(amount)`")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from lakehouse.lake.types import canonical
 from lakehouse.quality import expressions
@@ -30,6 +30,12 @@ def _measure(text: str) -> str:
     return text
 
 
+def _measures(texts: dict[str, str]) -> dict[str, str]:
+    for place, text in enumerate(texts.values()):
+        expressions.check_measure(text, list(texts)[:place])
+    return texts
+
+
 def _group(text: str) -> str:
     expressions.check_deterministic(text)
     return text
@@ -47,5 +53,7 @@ GroupExpression = Annotated[str, AfterValidator(_row), AfterValidator(_group)]
 """An expression about one row that gives the same value at each retry (S36)."""
 Measure = Annotated[str, AfterValidator(_measure)]
 """An aggregate over the rows of a group."""
+Measures = Annotated[dict[str, AnyExpression], Field(min_length=1), AfterValidator(_measures)]
+"""Name -> aggregate over the rows of a group, or an expression over measures above it."""
 GroupCondition = Annotated[str, AfterValidator(_any), AfterValidator(_group)]
 """Decides about a group."""

@@ -71,7 +71,7 @@ def _bounds(metadata: Iterable[Any], annotation: Any) -> str:
                 said.append(f"more than {low}")
             case Le(le=high):
                 said.append(f"at most {high}")
-            case Lt(lt=high):
+            case Lt(lt=high) if high != 2**63:  # whatever Java can count says nothing to people
                 said.append(f"less than {high}")
             case MinLen(min_length=1):
                 said.append("not empty" if annotation is str else "")

@@ -12,8 +12,8 @@ from lakehouse.model import Model, SomeTime
 from lakehouse.names import is_identifier, quoted
 from lakehouse.quality import expressions
 from lakehouse.quality.binding import bound
-from lakehouse.quality.fields import Condition, GroupCondition, GroupExpression, Measure
-from lakehouse.quality.flow import Flow, Kind, changed, used, value
+from lakehouse.quality.fields import Condition, GroupCondition, GroupExpression, Measures
+from lakehouse.quality.flow import Flow, Kind, Value, changed, used, value
 from lakehouse.quality.rows import CARRIED
 from lakehouse.write import overwrite
 from lakehouse.write.base import view
@@ -64,8 +64,8 @@ class Aggregate(Model):
 
     by: Annotated[dict[str, GroupExpression], BeforeValidator(_groups)] = Field(default_factory=dict)
     """Columns to group by: names, or {name: expression}, or both in a list."""
-    measures: dict[str, Measure] = Field(min_length=1)
-    """Name -> aggregate expression, as `flights: count(*)`."""
+    measures: Measures
+    """Name -> aggregate expression, as `flights: count(*)`; later ones see earlier ones, as `share: late / flights`."""
     where: Condition | None = None
     """Condition that a row of the input must meet to be counted."""
     having: GroupCondition | None = None
@@ -120,6 +120,19 @@ def result(
         )
 
 
+def _measured(measures: Mapping[str, str]) -> dict[str, Value]:
+    """What each measure comes from; one that is no aggregate is made of those above it."""
+    made: dict[str, Value] = {}
+    for name, text in measures.items():
+        made[name] = value(text)
+        if not expressions.aggregates(text):
+            above = {key.casefold(): found for key, found in made.items() if key != name}
+            ways = ((above.get(column.casefold(), Value()), kind) for column, kind in made[name].sources)
+            through = ((column, kind.after(inner)) for found, kind in ways for column, inner in found.sources)
+            made[name] = Value(frozenset(through), text)
+    return made
+
+
 def flow(options: Aggregate) -> Sequence[Flow]:
     """Which columns the groups and measures come from, and which ones decide what groups there are."""
     made = {name: value(text) for name, text in options.by.items()}
@@ -130,7 +143,7 @@ def flow(options: Aggregate) -> Sequence[Flow]:
         rows |= used(options.window.column, Kind.GROUP_BY)
     if options.where is not None:
         rows |= used(options.where, Kind.FILTER)
-    made |= {name: value(text) for name, text in options.measures.items()}
+    made |= _measured(options.measures)
     groups = Flow(made, gone=CARRIED, only=tuple(made), rows=rows)
     return [groups] if options.having is None else [groups, Flow(rows=used(options.having, Kind.FILTER))]
 

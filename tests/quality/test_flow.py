@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 
 from lakehouse.quality.flow import Kind, used, value
+from lakehouse.write import aggregate
 
 I, T, A = Kind.IDENTITY, Kind.TRANSFORMATION, Kind.AGGREGATION  # noqa: E741
 C, W = Kind.CONDITIONAL, Kind.WINDOW
@@ -68,3 +69,9 @@ def test_a_way_is_as_strong_as_its_strongest_part_and_indirect_from_its_last_ind
             assert outer.after(inner) is outer
         elif not inner.is_direct:
             assert outer.after(inner) is inner
+
+
+def test_a_measure_over_measures_comes_from_what_they_come_from() -> None:
+    measures = {"n": "count(k)", "late": "count_if(delay > 3)", "share": "Late / n"}
+    made = aggregate.flow(aggregate.Aggregate.model_validate({"by": "c", "measures": measures}))[0].made
+    assert made["share"].sources == made["n"].sources | made["late"].sources
