@@ -1,6 +1,7 @@
 # Everything a developer or CI runs. Each target sets up what it needs; `make help` lists them.
 
 BIN := .venv/bin
+WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
@@ -16,8 +17,8 @@ setup: .venv/ready ## virtual environment, Java, Delta's jars, class archive; at
 demo: setup ## run the New York flights of 2013 through bronze, silver and gold, in three instalments
 	@$(BIN)/python demo/run.py $(ARGS)
 
-test: setup ## all tests but the long ones; ARGS="-k merge -x" picks
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup ## all tests but the long ones, on two workers with a session each; ARGS="-k merge -x" picks
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: .venv/ready ## lint, format, types and the direction of imports
 	@$(BIN)/ruff check .
