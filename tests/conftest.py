@@ -12,8 +12,15 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+# the same examples on every machine, however slow it is; `make fuzz` looks for new ones
+settings.register_profile("tests", deadline=None, derandomize=True)
+settings.load_profile("tests")
 settings.register_profile(
-    "fuzz", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    "fuzz",
+    max_examples=10_000,
+    deadline=None,
+    derandomize=False,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 

@@ -6,7 +6,7 @@ the rules or a query make of a known input. A Bronze table without `schema` take
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lakehouse.cleanse.base import one_rule
 from lakehouse.errors import Problem, suggestion
@@ -18,7 +18,7 @@ from lakehouse.planning.steps import Step
 from lakehouse.quality import expressions
 from lakehouse.sources.fields import plain_name
 from lakehouse.spec.load import Project
-from lakehouse.spec.reading import WHOLE, Remainder
+from lakehouse.spec.reading import LOST, WHOLE, Remainder
 from lakehouse.write import merge
 
 Stored = Mapping[TableName, Columns | None]
@@ -47,7 +47,7 @@ def column_problems(
 
 def _input(table: Known, stored: Stored) -> Columns | None:
     step, spec = table.step, table.step.spec
-    if {"source", "auto_loader", "copy_into", "from", "sql"} & table.hurt:
+    if {LOST, "source", "auto_loader", "copy_into", "from", "sql"} & table.hurt:
         return None
     if spec.source is not None:
         return _ingested(step)
@@ -105,7 +105,7 @@ def _queried(table: Known, sql: str, stored: Stored) -> Columns | None:
             table.say("unknown-table", f"there is no table {name}", fix, "sql", at=(sql, start))
     for text, start in found.nameless if not table.step.spec.cleanse else ():
         message, fix = f"a column of the result has no name: {text}", f"write `{text} AS …`"
-        table.say("bad-name", message, fix, "sql", at=(sql, start))
+        table.say("unnamed-column", message, fix, "sql", at=(sql, start))
     table.variables(sql, found.variables, ("sql",))
     return None if found.columns is None else dict.fromkeys(found.columns)
 
@@ -146,20 +146,26 @@ def _aggregate(table: Known) -> None:
     if "aggregate" in table.hurt:
         table.known = None
         return
-    for part in ("by", "measures"):
-        for name, text in getattr(options, part).items():
-            place = _place_of_group(table, name) if part == "by" else ("aggregate", part, name)
-            table.expression(text, place, kept=part == "by")
+    for name, text in options.by.items():
+        table.expression(text, _place_of_group(table, name), kept=True)
+    before = table.known
+    for index, (name, text) in enumerate(options.measures.items()):
+        table.known = _with(before, list(options.measures)[:index])
+        table.expression(text, ("aggregate", "measures", name))
+    table.known = before
     if options.window is not None:
         table.expression(options.window.column, ("aggregate", "window", "column"))
     if options.where is not None:
         table.expression(options.where, ("aggregate", "where"))
     names = [*options.by, *(("window_start", "window_end") if options.window else ()), *options.measures]
     if options.having is not None:
-        before = table.known
-        table.known = None if before is None else {**before, **dict.fromkeys(names)}
+        table.known = _with(before, names)
         table.expression(options.having, ("aggregate", "having"))
     table.known = dict.fromkeys(names)
+
+
+def _with(known: Columns | None, names: Iterable[str]) -> Columns | None:
+    return None if known is None else {**known, **dict.fromkeys(names)}
 
 
 def _place_of_group(table: Known, name: str) -> Keys:
@@ -235,7 +241,7 @@ def _stored(table: Known) -> Columns | None:
     """The columns of the table itself, as its readers find them; None when more may come."""
     spec, known = table.step.spec, table.known
     closed = spec.schema_ is not None and spec.schema_evolution != "add_new_columns" and spec.source is None
-    if {"schema", "aggregate", "merge", "schema_evolution"} & table.hurt or (known is None and not closed):
+    if {LOST, "schema", "aggregate", "merge", "schema_evolution"} & table.hurt or (known is None and not closed):
         return None
     if spec.source is not None:
         return known

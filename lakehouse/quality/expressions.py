@@ -10,7 +10,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
-from lakehouse.quality.functions import columns_inside, is_unknown
+from lakehouse.quality.functions import columns_inside
 
 DIALECT = "databricks"
 """Spark's dialect together with the `v:path` of VARIANT, which Spark 4 has too."""
@@ -25,7 +25,9 @@ CURRENT = frozenset("now current_date curdate current_timestamp localtimestamp c
 _AGGREGATES = frozenset(
     "histogram_numeric try_sum try_avg hll_sketch_agg hll_union_agg count_min_sketch bitmap_construct_agg "
     "bitmap_or_agg bit_and bit_or bit_xor every some any bool_and bool_or collect_set mean std string_agg "
-    "schema_of_variant_agg schema_of_json_agg".split()
+    "schema_of_variant_agg schema_of_json_agg bitmap_and_agg theta_sketch_agg theta_union_agg theta_intersection_agg "
+    "kll_sketch_agg_bigint kll_sketch_agg_float kll_sketch_agg_double kll_merge_agg_bigint kll_merge_agg_float "
+    "kll_merge_agg_double".split()
 )
 
 _BRACES = "put the whole expression in quotes, because YAML reads braces itself, and write a variable as `:name`"
@@ -33,6 +35,9 @@ _BRACES = "put the whole expression in quotes, because YAML reads braces itself,
 
 class ExpressionError(ValueError):
     """Text that is not one SQL expression; `line` and `column` count from 1 inside the text."""
+
+    keys: tuple[str | int, ...] = ()
+    """Where the text stands below the value that was judged."""
 
     def __init__(self, message: str, line: int = 1, column: int = 1, fix: str = "") -> None:
         super().__init__(message)
@@ -203,7 +208,8 @@ def check_measure(text: str, earlier: Iterable[str] = ()) -> None:
     """Raise ExpressionError unless the text can be a measure of a group: an aggregate, or made of `earlier` ones."""
     tree = parse(text)
     others = {name.casefold() for name in columns_of(text)} - {name.casefold() for name in earlier}
-    if not aggregates(text) and others and not any(is_unknown(node) for node in tree.walk()):
+    open_ = tree.find(exp.Anonymous, exp.Any) is not None  # may be one that the parser does not know as such
+    if not aggregates(text) and others and not open_:
         raise ExpressionError(f"{text!r} is not an aggregate", fix="write it as in `sum(amount)`")
 
 

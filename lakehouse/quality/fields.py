@@ -31,8 +31,12 @@ def _measure(text: str) -> str:
 
 
 def _measures(texts: dict[str, str]) -> dict[str, str]:
-    for place, text in enumerate(texts.values()):
-        expressions.check_measure(text, list(texts)[:place])
+    for place, (name, text) in enumerate(texts.items()):
+        try:
+            expressions.check_measure(text, list(texts)[:place])
+        except expressions.ExpressionError as error:
+            error.keys = (name,)
+            raise
     return texts
 
 

@@ -15,20 +15,24 @@ from lakehouse.quality.fields import TypeText
 EvolutionMode = Literal[
     "add_new_columns", "add_new_columns_with_type_widening", "rescue", "fail_on_new_columns", "none"
 ]
+_MOST = 2**63
 _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
 def parse_bytes(value: object) -> object:
     """`10g`, `64 MB`, `1048576`: a number of bytes (units are powers of 1024, as in Spark)."""
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?\s*", value, re.IGNORECASE)
-    if match is None:
-        raise ValueError(f"{value!r} is not a size; write it as `10g`, `64m` or a number of bytes")
-    return round(Fraction(match[1]) * _UNITS[match[2].casefold()])
+    size = value
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?\s*", value, re.IGNORECASE)
+        if match is None:
+            raise ValueError(f"{value!r} is not a size; write it as `10g`, `64m` or a number of bytes")
+        size = round(Fraction(match[1]) * _UNITS[match[2].casefold()])
+    if isinstance(size, int) and size >= _MOST:
+        raise ValueError(f"{value!r} is more than any store holds")
+    return size
 
 
-Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0, lt=2**63)]
+Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
 """A number of bytes, also written as `10g`."""
 
 

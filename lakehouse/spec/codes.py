@@ -63,6 +63,7 @@ PLANNING: dict[str, str] = {
     "text-sequence": "`sequence_by` is text, which does not sort as numbers and times do.",
     "unknown-column": "A column that the table does not have.",
     "unknown-table": "A table that no file of the project makes.",
+    "unnamed-column": "A query computes a column and gives it no name.",
     "variable": "An argument of `--var` that is not `name=value`.",
 }
 """Code -> meaning, for what needs more than one table, and for arguments of the command line."""

@@ -79,7 +79,8 @@ def read_settings(layout: Layout, env: str, given: Mapping[str, Any], problems: 
     replaced = variables.replaced(node.holding(rest))
     problems += [*plain_secrets(replaced), *misplaced(replaced, fits_config)]
     if isinstance(replaced, MapNode) and declared is not None:
-        replaced = replaced.holding({**replaced.items, "variables": declared})
+        items, keys = {**replaced.items, "variables": declared}, {**node.keys, **replaced.keys}
+        replaced = MapNode(items, keys, node.mark, replaced.lost)
     judged = judge(Environment, replaced, node.mark, problems)
     problems += not_built(judged, node.mark)
     placed = (judged.value or Environment()).at(layout.root, env)

@@ -61,6 +61,8 @@ class Remainder:
         return min(found, default=None)
 
 
+LOST = "<<"
+"""Stands for keys of a table that could not be kept."""
 WHOLE = Remainder(None)
 """No mistake."""
 
@@ -217,6 +219,8 @@ class Reading:
 
 def _damaged(node: Node) -> Iterator[Loc]:
     """Places of problems that were told before the node was judged, two keys down at most."""
+    if isinstance(node, MapNode) and node.lost:
+        yield (LOST,)
     for key, item in node.items.items() if isinstance(node, MapNode) else ():
         if isinstance(item, ListNode):
             yield from ((key, index) for index, entry in enumerate(item.items) if damaged(entry))

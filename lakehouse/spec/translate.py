@@ -211,8 +211,9 @@ def _refused(error: Any, message: str, place: Place) -> Found:
     fix = getattr(error, "fix", "") or ""
     if not fix and "; " in text:
         text, _, fix = text.partition("; ")
-    if line and column and isinstance(place.node, Scalar):
-        mark = place.node.place(line - 1, column - 1)
+    told = Place(place.node, getattr(error, "keys", ()), mark)
+    if line and column and isinstance(told.node, Scalar):
+        keys, mark = (*keys, *told.keys), told.node.place(line - 1, column - 1)
     elif culprit := _culprit(text, place.node):
         below, mark = culprit
         keys = (*keys, *below)

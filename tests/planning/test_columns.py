@@ -98,6 +98,11 @@ def test_an_unknown_column_is_told_at_its_place_with_the_nearest(
         STORED
         + "gold: {g: {from: silver.s, aggregate: {by: id, having: n > 1 AND id > 0, measures: {n: count(*)}}}}\n",
         SILVER + "    cleanse: [{derive: {x: 'transform(array(1), e -> e + 1)'}}]\n",
+        STORED + "gold: {g: {from: silver.s, aggregate: {by: id, measures: {n: count(*), share: n / max(amount)}}}}\n",
+        STORED
+        + "gold: {g: {from: silver.s, aggregate: {by: id, measures: {n: count(*)}}, expectations: {e: n > id}}}\n",
+        STORED + "gold: {g: {sql: SELECT note AS n FROM silver.s}, h: {sql: SELECT n FROM gold.g}}\n",
+        SILVER + "    cleanse: [{derive: {x: 'my_own(nothing)'}}]\n",
     ],
 )
 def test_what_is_there_is_found_whatever_its_case(tmp_path: Path, text: str) -> None:
@@ -117,6 +122,27 @@ def test_what_is_there_is_found_whatever_its_case(tmp_path: Path, text: str) -> 
 )  # fmt: skip
 def test_of_an_open_set_of_columns_nothing_is_said(tmp_path: Path, text: str) -> None:
     assert plan(tmp_path, text).steps
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong", "place"),
+    [
+        (SILVER + "gold: {g: {sql: SELECT idd FROM silver.s}}\n", "idd", "idd FROM"),
+        (SILVER + "gold:\n  g:\n    sql: |\n      SELECT s.id\n      FROM silver.s\n      WHERE s.nota > 1\n", "nota", "nota > 1"),
+        (STORED + "gold: {g: {sql: SELECT id AS n FROM silver.s}, h: {sql: SELECT id FROM gold.g}}\n", "id", "id FROM gold.g"),
+        (STORED + "gold: {g: {sql: SELECT id AS n FROM silver.s, expectations: {e: id > 0}}}\n", "id", "id > 0"),
+        (STORED + "gold: {g: {from: silver.s, aggregate: {by: id, measures: {n: count(*)}}, expectations: {e: amount > 0}}}\n", "amount", "amount > 0"),
+        (STORED + "    expectations: {e: {expect_column_pair_values_to_be_equal: {column_A: id, column_B: nota}}}\n", "nota", "nota}}}"),
+        (STORED + "    expectations: {e: {expect_column_values_to_not_be_null: {column: id, row_condition: nota > 1}}}\n", "nota", "nota > 1"),
+        (STORED + "    append: {keys: [id, nota]}\n", "nota", "nota]"),
+        (SILVER + "    append: {keys: nota}\n", "nota", "nota}"),
+    ],
+)  # fmt: skip
+def test_columns_are_followed_to_wherever_they_are_named(tmp_path: Path, text: str, wrong: str, place: str) -> None:
+    code, message, _, at = one(tmp_path, text)
+    assert code == "unknown-column"
+    assert repr(wrong) in message
+    assert at.startswith(place)
 
 
 def test_a_schema_closes_what_was_open(tmp_path: Path) -> None:

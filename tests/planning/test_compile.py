@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from lakehouse.errors import SpecError
 from lakehouse.planning.compile import compile as compile_
-from lakehouse.planning.compile import way_of
+from lakehouse.planning.compile import problems_of, way_of
 from lakehouse.planning.steps import Plan, Read
-from lakehouse.spec.load import load
+from lakehouse.spec.load import load, survey
 from tests.planning.projects import marked, plan, problems, project
 
 BASE = """
@@ -203,6 +203,38 @@ def test_all_problems_are_told_also_of_tables_that_are_not_selected(tmp_path: Pa
     with pytest.raises(SpecError) as error:
         compile_(project(tmp_path, text), ("gold.i",))
     assert [p.code for p in error.value.problems] == ["sql-syntax", "unknown-table"]
+
+
+def told(folder: Path, text: str) -> list[str]:
+    """What reading and compiling find together."""
+    (folder / "pipelines").mkdir(exist_ok=True)
+    (folder / "pipelines" / "p.yaml").write_text(f"pipeline: p\n{text}")
+    found = survey(folder / "pipelines")
+    return [f"{p.position.line}: {p.code}" for p in sorted({*found.problems, *problems_of(found)})]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # what is behind a mistake of reading is told with it
+        ("bronze: {a: {sorce: {format: csv, path: a}}}\nsilver: {s: {from: bronze.b}}\n", ["2: unknown-key", "3: unknown-table"]),
+        ("silver:\n  s: {from: bronze.b, expectatons: {e: {expct: a > 1}}}\n", ["3: unknown-table", "3: unknown-key", "3: unknown-key"]),
+        ("silvr:\n  s: {from: bronze.b}\n", ["2: unknown-key", "3: unknown-table"]),
+        # what follows from one is not
+        ("bronze: {a: {source: {format: cvs, path: a}}}\nsilver: {s: {from: bronze.a}}\n", ["2: unknown-format"]),
+        ("bronze: {a: ~}\nsilver: {s: {from: bronze.a, merge: {key: x, sequence_by: y}}, t: {from: silver.s}}\n", ["2: wrong-type", "3: unknown-key"]),
+        ("brnz: {a: {source: {format: csv, path: a}}}\nsilver: {s: {from: bronze.a}}\n", ["2: unknown-key"]),
+        ("somewhere: {a: 1}\nsilver: {s: {from: bronze.a}}\n", ["2: unknown-key"]),
+        ("bronze: [a]\nsilver: {s: {from: bronze.a}}\n", ["2: wrong-type"]),
+        ("bronze:\n  '${x}': {source: {format: csv, path: a}}\nsilver: {s: {from: bronze.a}}\n", ["3: unknown-variable"]),
+        ("bronze:\n  b: {for_each: {}, source: {format: csv, path: a}}\nsilver: {s: {from: bronze.a}}\n", ["3: wrong-type"]),
+        ("bronze: {b: &b {source: {format: csv, path: a}}, a: {<<: *b}}\nsilver: {s: {from: bronze.a}}\n", ["2: merge-key"]),
+        ("variables: {<<: x}\nbronze: {a: {source: {format: csv, path: '${y}'}}}\n", ["2: merge-key"]),
+        ("silver: {s: {from: silver.t, overwrite: tru}, t: {from: silver.s, overwrite: true}}\n", ["2: cycle", "2: wrong-type"]),
+    ],
+)  # fmt: skip
+def test_all_phases_tell_their_mistakes_together_and_none_twice(tmp_path: Path, text: str, expected: list[str]) -> None:
+    assert told(tmp_path, text) == expected
 
 
 # --- order and definition -----------------------------------------------------------------------------------------

@@ -86,6 +86,7 @@ SPECIAL: dict[Callable[..., Any], Strategy] = {
     sql._row: ROWS,
     sql._condition: CONDITIONS,
     sql._measure: MEASURES,
+    sql._measures: st.dictionaries(COLUMNS, MEASURES, min_size=1, max_size=3),
     rows._order_parses: ROWS | st.sampled_from(["a DESC", "a + 1 asc nulls last"]),
     cleanse.own_name: COLUMNS,
     auto_loader.parse_bytes: st.integers(1, 10**15) | st.sampled_from(["10g", "64 MB", "1.5k"]),

@@ -25,7 +25,8 @@ def lost(written: Any, project: Project) -> list[str]:
     assert node is not None
     assert not problems, (problems, text)
     again = plain(node)
-    found = [*_missing({k: v for k, v in written.items() if k not in APART}, again, "")]
+    header = {k: v for k, v in written.items() if k not in APART and "${" not in str(v)}
+    found = [*_missing(header, again, "")]
     found += [f"variables.{name}" for name in written.get("variables") or {} if name not in again.get("variables", {})]
     for layer in LAYERS:
         for name, table in (written.get(layer) or {}).items():
@@ -41,6 +42,8 @@ def lost(written: Any, project: Project) -> list[str]:
 def _missing(written: Any, again: Any, path: str) -> Iterator[str]:
     if isinstance(again, list) and len(again) == 1 and not isinstance(written, list):
         again = again[0]  # one where a list would do
+    if isinstance(written, list) and len(written) == 1 and not isinstance(again, list | dict):
+        written = written[0]
     if isinstance(written, dict):
         yield from _missing_keys(written, again, path)
     elif isinstance(written, list):
