@@ -118,8 +118,8 @@ _COMPARED = 24
 """Words of which a name is compared with so many at most: comparing costs a tenth of a millisecond."""
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """The word that was probably meant, or an empty text when none is near."""
+def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
+    """The word that was probably meant, or an empty text when none is as near as `cutoff` (1: the same)."""
     if len(word) > _LONGEST_NAME:
         return ""
     by_fold = {w.casefold(): w for w in words}
@@ -129,7 +129,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
         pairs = _pairs(folded)
         shared = ((len(pairs & _pairs(other)) / (len(pairs) + len(other)), other) for other in by_fold)
         candidates = [other for _, other in heapq.nlargest(_COMPARED, shared)]
-    near = difflib.get_close_matches(folded, candidates, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(folded, candidates, n=1, cutoff=cutoff)
     return by_fold[near[0]] if near else ""
 
 

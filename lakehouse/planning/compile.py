@@ -146,7 +146,7 @@ class _Compiled:
         if how != "append":
             message = f"reading what changed in {read.table}, which is written by `{how}`, into `{way}`"
             self.later(name, *keys, message=message)
-        elif table.source is None:
+        elif table.source is None and read.table.layer != "bronze":
             self.later(name, *keys, message=f"reading what is new in {read.table}, which is not a Bronze table,")
 
     def secrets(self, name: TableName, used: Mapping[str, object]) -> None:

@@ -52,6 +52,7 @@ def tables_of(layer: str, node: Node, defaults: Node | None, variables: Variable
                 if name in found:
                     message = f"`for_each` makes the table {short(name)!r} twice"
                     problems.append(Problem(position(mark), "duplicate-table", message, "use its name in the key"))
+                    complete = False
                     continue
                 order[name] = None
                 found[name] = Made(inner.replaced(shape), mark, {k: plain(v) for k, v in values.items()})

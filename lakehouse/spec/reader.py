@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NoReturn
 
 import yaml
@@ -10,6 +11,7 @@ from lakehouse.errors import Problem
 from lakehouse.spec.nodes import DEEPEST, LARGEST_EXPANSION, ListNode, MapNode, Mark, Node, Scalar, position, short
 from lakehouse.spec.scalars import resolve
 
+_VARIABLE_IN_BRACES = re.compile(r"[{,\[].*?[:,\[{]\s*[^\s\"'{}]*\$\{")
 MOST_PROBLEMS = 100
 """Mistakes of YAML after which the rest of a file is not looked at: it is no pipeline."""
 
@@ -199,7 +201,8 @@ class Reader:
         name, mark = top.key
         if self.is_empty(node):
             looks_like_sql = not name.replace("_", "").replace("-", "").isalnum()
-            fix = "put the expression in quotes" if looks_like_sql else "write a value, or leave the key out"
+            fix = "write a value, indent what belongs to it, or leave the key out"
+            fix = "put the expression in quotes" if looks_like_sql else fix
             self.problem(mark, "empty-value", f"{short(name)!r} has no value", fix)
             node = Scalar(None, "", node.mark, broken=True)
         top.items[name] = node
@@ -230,10 +233,10 @@ class Reader:
             return "indent with spaces, not with a tab"
         if sign in {"@", "`", "%"} and "cannot start" in problem:
             return f"put a text that begins with {sign} in quotes"
-        if "{" in text and "${" in text:
-            return "inside braces put a text with `${…}` in quotes"
         if "mapping values are not allowed" in problem:
-            return "put a text that contains `: ` in quotes, or check the indentation"
+            return "put a text that contains `: ` in quotes, or check the indentation, also of the line before"
+        if _VARIABLE_IN_BRACES.search(text):
+            return "inside braces put a text with `${…}` in quotes"
         if "unexpected end of stream" in problem or "quoted scalar" in problem:
             return "a quote is opened here and not closed"
         return "check indentation, brackets and quotes here"

@@ -178,6 +178,8 @@ class Reading:
 
     def _add(self, name: TableName, made: Made, pipeline: str, values: Mapping[str, Any], chosen: bool) -> None:
         before = len(self.problems)
+        # where keys are written twice, two tables may have become one
+        self.complete = self.complete and not (isinstance(made.node, MapNode) and made.node.lost)
         known = self.names.get(str(name).casefold())
         if known is not None:
             message = f"{name} is written twice, first in {position(known)}"

@@ -53,7 +53,10 @@ def table_problems(
     taken = {loc[0] for loc in gone if loc}
     for loc, code, message, fix in _found(layer, table):
         place = Place(node, loc, mark)
-        if loc[0] in taken if loc else taken or place.lost:
+        lost = isinstance(node, MapNode) and node.lost  # two tables may have become one
+        if loc[0] in taken if loc else taken or lost:
+            continue
+        if lost and code == "conflicting-keys":
             continue
         yield str(loc[0]) if loc else "", Problem(position(place.key_mark), code, message, fix)
 

@@ -17,6 +17,8 @@ from lakehouse.spec.words import keys_of, models_at
 
 Loc = tuple[str | int, ...]
 
+_SURE = 0.72
+"""How near a word must be for what stands behind it to be looked at as if it were the right one."""
 _TYPES = (
     *("bigint", "int", "smallint", "tinyint", "string", "double", "float", "boolean", "date", "timestamp", "binary"),
     *("timestamp_ntz", "variant", "decimal(10,2)", "array<string>", "map<string,string>", "struct<a:int>"),
@@ -145,14 +147,13 @@ def _unknown_key(loc: Loc, place: Place, model: type[BaseModel]) -> Found:
     models = models_at(model, loc[:-1])
     known = list(dict.fromkeys(k for m in models for k in keys_of(m)))
     written = place.above.items if isinstance(place.above, MapNode) else {}
-    near = nearest(key, known)
+    near = nearest(key, known, cutoff=_SURE)
     fix = f"did you mean {near!r}?" if near else ""
     if not near:
         homes = [k for k in known if any(key in keys_of(m) for inner in models for m in models_at(inner, (k,)))]
-        if homes:
-            fix = f"it belongs under {any_of([f'`{k}`' for k in homes[:3]])}"
-        elif known:
-            fix = f"known are {', '.join(sorted(known))}" if len(known) <= 40 else ""
+        fix = f"it belongs under {any_of([f'`{k}`' for k in homes[:3]])}" if homes else suggestion(key, known)
+    if not fix and 0 < len(known) <= 60:
+        fix = f"known are {', '.join(sorted(known))}"
     problem = Problem(position(place.key_mark), "unknown-key", f"unknown key `{short(key)}`", fix)
     # a key that is there already is not the one that was meant
     return Found(problem, tuple(place.keys), "" if near in written else near)

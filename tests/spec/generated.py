@@ -96,6 +96,7 @@ SPECIAL: dict[Callable[..., Any], Strategy] = {
     tables_module._null_word: st.sampled_from(["quarantine", "fail", "null"]),
     sources._utc: st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(str) | st.sampled_from(["2013-01-01", "2013-01-01T00:00:00+02:00"]),  # noqa: DTZ001
     core._number_or_text: st.integers(-100, 100) | st.floats(-100, 100) | st.sampled_from(["2013-01-01", "a"]),
+    compare._one: SCALARS | st.none(),
     compare._one_kind: st.lists(st.integers(), max_size=3) | st.lists(TEXT, max_size=3) | st.lists(st.none() | st.booleans(), max_size=2),
     aggregate._groups: NAMES | st.dictionaries(NAMES, ROWS, max_size=3) | st.lists(NAMES | st.dictionaries(NAMES, ROWS, min_size=1, max_size=2), max_size=3),
     literals.one_or_many: SCALARS | st.lists(SCALARS, min_size=1, max_size=3),

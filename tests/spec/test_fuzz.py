@@ -205,9 +205,19 @@ def test_no_key_is_silently_ignored(text: str) -> None:
 
 
 def refused(whole: Any, path: Path_) -> None:
+    write("configs/local.yaml", CONFIGS[0])
     write("pipelines/p.yaml", in_braces(put(whole, path, {**at(whole, path), "zzz_unknown": 1})))
     problems = survey("pipelines").problems
     assert any("zzz_unknown" in problem.message for problem in problems), (path, problems)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=range(len(CONFIGS)))
+def test_no_key_of_a_config_is_silently_ignored(config: str) -> None:
+    whole = parsed(config)
+    for path in places(whole):
+        if isinstance(at(whole, path), dict) and not has_own_keys(path):
+            _, problems = look(config=in_braces(put(whole, path, {**at(whole, path), "zzz_unknown": 1})))
+            assert any("zzz_unknown" in problem.message for problem in problems), (path, problems)
 
 
 @SOME
@@ -218,6 +228,7 @@ def test_no_key_is_silently_ignored_wherever_it_stands(tree: Any, data: st.DataO
         refused(tree, path)
         return
     written = put(tree, path, {**at(tree, path), "zzz_unknown": 1})
+    write("configs/local.yaml", CONFIGS[0])
     write("pipelines/p.yaml", in_braces(written))
     found = survey("pipelines")
     assert found.problems or not lost(written, found.project)

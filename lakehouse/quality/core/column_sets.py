@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 from operator import and_, or_
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
 from lakehouse.quality.core.base import RowExpectation
-from lakehouse.quality.core.compare import literal
+from lakehouse.quality.core.compare import Value, literal
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -69,7 +69,7 @@ class ExpectColumnPairValuesAToBeGreaterThanB(ColumnPair):
 class ExpectColumnPairValuesToBeInSet(ColumnPair):
     """The two values are one of these pairs; NULL may be in a pair."""
 
-    value_pairs_set: tuple[tuple[Any, Any], ...] = Field(min_length=1)
+    value_pairs_set: tuple[tuple[Value, Value], ...] = Field(min_length=1)
     """The allowed pairs."""
 
     def expected(self, columns: Mapping[str, Column], types: Mapping[str, str]) -> Column:

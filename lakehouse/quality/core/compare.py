@@ -36,6 +36,13 @@ def _one_kind(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _one(value: object) -> object:
+    _kind(value)
+    return value
+
+
+Value = Annotated[Any, AfterValidator(_one)]
+"""A number, a text, a boolean or NULL."""
 Values = Annotated[tuple[Any, ...], AfterValidator(_one_kind)]
 """Numbers, texts or booleans, not mixed; NULL may be among them and has no effect, as NULL is not judged."""
 
