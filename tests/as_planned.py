@@ -43,8 +43,8 @@ class Planned:
     versions: Mapping[str, int]
 
     @classmethod
-    def now(cls, project: lh.Project) -> Planned:
-        steps = {step["step"]: step for step in lh.plan(project).to_dict()["steps"]}
+    def now(cls, project: lh.Project, select: str = "") -> Planned:
+        steps = {step["step"]: step for step in lh.plan(project, select=select).to_dict()["steps"]}
         root = Path(project.environment.control_path).parent
         return cls(root, steps, {name: max((v.number for v in log(root, name)), default=-1) for name in steps})
 
@@ -130,6 +130,8 @@ def _way(said: Mapping[str, Any], data: list[Version]) -> Iterator[str]:
         wanted = {"merge": "MERGE", "append": "Append"}.get(said["writes"], "Overwrite")
         if said["refresh"] == "full":
             wanted = "Overwrite"
+        elif wanted == "MERGE" and version.signature["sequence"] == 1:
+            wanted = "Append"  # what comes into an empty table matches nothing
         if how != wanted:
             yield f"the plan said {said['writes']} ({said['refresh']}), it was {version.operation} {version.mode}"
 

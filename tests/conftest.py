@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 
 # the same examples on every machine, however slow it is; `make fuzz` looks for new ones
@@ -37,5 +37,25 @@ def spark() -> Iterator[SparkSession]:
     from lakehouse.engine import session
 
     built = session.build(master="local[2]", conf=session.SMALL)
-    yield built
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(built), "createDataFrame", _through_arrow(type(built).createDataFrame))
+        yield built
     built.stop()
+
+
+def _through_arrow(create: Callable[..., DataFrame]) -> Callable[..., DataFrame]:
+    """`createDataFrame` of a list with a given schema as an Arrow table: a local relation, which asks no Python worker.
+
+    The hundreds of small frames of these tests cost a fifth of what they cost otherwise.
+    """
+    from pyspark.sql.conversion import LocalDataToArrowConversion
+    from pyspark.sql.types import StructType, _parse_datatype_string
+
+    def frame(self: SparkSession, data: Any, schema: Any = None, *args: Any, **options: Any) -> DataFrame:
+        if isinstance(schema, str):
+            schema = _parse_datatype_string(schema)
+        if isinstance(data, list) and data and isinstance(schema, StructType) and schema.fields:
+            data = LocalDataToArrowConversion.convert(data, schema, False)
+        return create(self, data, schema, *args, **options)
+
+    return frame

@@ -70,8 +70,13 @@ LOCAL: Mapping[str, str] = {
 
 SMALL: Mapping[str, str] = {
     "spark.driver.memory": "2g",
-    # Delta keeps 10,000 tables' states for an hour, a megabyte and more each: hundreds of small lakes fill the memory
-    "spark.driver.extraJavaOptions": ("-XX:+UseSerialGC -Ddelta.log.cacheSize=8"),
+    "spark.driver.extraJavaOptions": (
+        # Delta keeps 10,000 tables' states for an hour, a megabyte and more each: hundreds of lakes fill the memory
+        "-Ddelta.log.cacheSize=8 -XX:+UseSerialGC -Xmn700m "
+        # planning has no hot loop, and Java's second compiler takes half of the processor time: it comes 30 times later
+        "-XX:Tier4InvocationThreshold=150000 -XX:Tier4MinInvocationThreshold=18000 "
+        "-XX:Tier4CompileThreshold=450000 -XX:Tier4BackEdgeThreshold=1200000"
+    ),
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.adaptive.enabled": "false",

@@ -22,6 +22,8 @@ class Target:
     """Partition columns; only a write that replaces the schema has to name them."""
     comments: Mapping[str, str] = field(default_factory=dict)
     """Column -> comment of columns that the write adds."""
+    empty: bool = False
+    """The table has no rows yet, so nothing that comes can match any."""
     replace_schema: bool = False
     """The write may give the table another schema: a full refresh of a table that is a function of its inputs."""
 

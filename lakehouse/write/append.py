@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from lakehouse.model import Model, Names
 from lakehouse.names import quoted
 from lakehouse.quality.flow import Flow, Kind
-from lakehouse.write.base import arrival, only_true, selected, stored, view
+from lakehouse.write.base import add, arrival, only_true, stored, view
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -41,18 +41,14 @@ def flow(options: Append) -> Sequence[Flow]:
 
 
 def write(frame: DataFrame, target: Target, options: Append) -> None:
-    """Append the stored columns of the frame in one commit, adding those that the table lacks in the same one."""
-    if options.keys is not None:
+    """Append the frame, or with `keys` the first row of every key that the table does not have, in one commit."""
+    if options.keys is None:
+        add(frame, target)
+    else:
         _missing_keys(frame, target, options.keys)
-        return
-    writer = selected(frame, target).write.format("delta").mode("append")
-    if target.new_columns:
-        writer = writer.option("mergeSchema", "true")
-    writer.save(target.path)
 
 
 def _missing_keys(frame: DataFrame, target: Target, keys: tuple[str, ...]) -> None:
-    """Insert the first row of every key that the table does not have."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
@@ -61,6 +57,9 @@ def _missing_keys(frame: DataFrame, target: Target, keys: tuple[str, ...]) -> No
     # an insert-only MERGE would insert every duplicate of its source, so the first of each key is picked before
     rank = F.row_number().over(Window.partitionBy(*(quoted(key) for key in keys)).orderBy(*order))
     first = frame.withColumn("__rank", rank).where("__rank = 1").select(*(quoted(name) for name in columns))
+    if target.empty:
+        add(first, target)
+        return
     names = ", ".join(quoted(name) for name in columns)
     evolution = "WITH SCHEMA EVOLUTION " if target.new_columns else ""
     with view(first) as source:

@@ -44,6 +44,14 @@ def selected(frame: DataFrame, target: Target) -> DataFrame:
     return frame.select(*(column(name) for name in stored(frame, target)))
 
 
+def add(frame: DataFrame, target: Target) -> None:
+    """Append the stored columns of the frame in one commit, adding those that the table lacks in the same one."""
+    writer = selected(frame, target).write.format("delta").mode("append")
+    if target.new_columns:
+        writer = writer.option("mergeSchema", "true")
+    writer.save(target.path)
+
+
 @contextmanager
 def view(frame: DataFrame) -> Iterator[str]:
     """The frame under a name of its own in its session, for one statement."""

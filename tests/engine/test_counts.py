@@ -70,8 +70,8 @@ COST = {
     "bronze.a": ((4, 2), (4, 1), (3, 1)),
     "silver.plain": ((4, 2), (3, 1), (3, 1)),
     "silver.rules": ((6, 2), (5, 1), (9, 3)),
-    "silver.scd1": ((11, 2), (19, 2), (16, 1)),
-    "silver.scd2": ((15, 2), (21, 1), (18, 1)),
+    "silver.scd1": ((6, 2), (19, 2), (16, 1)),
+    "silver.scd2": ((6, 2), (21, 1), (18, 1)),
     "gold.groups": ((7, 2), (6, 1), (7, 1)),
     "gold.query": ((5, 2), (4, 1), (4, 1)),
 }
@@ -82,8 +82,9 @@ COST = {
 - bronze: one aggregate counts rows, bad and rescued records, and values of new columns
 - rules: one aggregate counts them (job 0), and its look at the files' statistics; that is two more than `plain`
 - a bad row: four for the quarantine, as any append that makes a table costs, and two commits: CREATE and append
-- merge: job 0 and its statistics, then Delta's MERGE, which materialises its source, looks for matches, and with
-  updates rewrites rows and writes deletion vectors; SCD 2 looks at the stored versions of the keys before that
+- merge: job 0 and its statistics; the first rows of a table are appended; after them Delta's MERGE, which materialises
+  its source, looks for matches, and with updates rewrites rows and writes deletion vectors; SCD 2 looks at the stored
+  versions of the keys before that
 - silver.scd1 with clean rows: a third of its rows is deleted, so OPTIMIZE is due: three more jobs and a commit
 - aggregate, query: the input, a shuffle, and the rows that are replaced, which Delta looks for by condition
 """

@@ -116,7 +116,12 @@ def test_s14_a_rescued_value_is_found_through_rename_and_derive(spark):
     frame, checks = keep_input(spark.createDataFrame(rows, "id int, Year int, _rescued_data string")), Checks()
     for rule in (
         {"rename": {"year": "y"}},
-        {"derive": {"day": "make_date(y, 1, 1)", "safe": "coalesce(y, get_json_object(_rescued_data, '$.Year'))"}},
+        {
+            "derive": {
+                "day": "make_date(y, 1, 1)",
+                "safe": "coalesce(string(y), get_json_object(_rescued_data, '$.Year'))",
+            }
+        },
     ):
         frame = cleanse.apply(rule, frame, checks)
     frame = enforce(frame, column_specs({"id": "int", "day": "date", "safe": "string"}), checks)

@@ -19,6 +19,7 @@ from lakehouse.names import TableName
 from lakehouse.scaffold.project import in_the_way, new_files, write
 from lakehouse.spec.json_schema import json_schema
 from lakehouse.spec.nodes import plain, read
+from tests.as_planned import Planned
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -117,8 +118,11 @@ REJECTED = {
 
 def test_it_runs_at_once(folder: Path, spark: SparkSession) -> None:
     project = lh.load(root=folder)
-    result = lh.run(project, spark=spark)
-    assert result.ok, {name: step.error for name, step in result.steps.items()}
+    for select in ("layer:bronze", ""):  # of silver the second plan says what is read, not on what it depends
+        planned = Planned.now(project, select)
+        result = lh.run(project, select=select, spark=spark)
+        assert result.ok, {name: step.error for name, step in result.steps.items()}
+        assert planned.differences(result.id) == []
 
     def rows(table: str) -> list[tuple[object, ...]]:
         frame = spark.read.format("delta").load(project.environment.table_path(TableName.parse(table)))
@@ -137,7 +141,9 @@ def test_it_runs_at_once(folder: Path, spark: SparkSession) -> None:
 
     before = tables(folder)
     assert before.keys() == {*(str(n).replace(".", "/") for n in project.tables), "silver/orders_quarantine"}
+    planned = Planned.now(lh.load(root=folder))
     again = lh.run(lh.load(root=folder), spark=spark)
+    assert planned.differences(again.id) == []
     assert {str(name): step.status for name, step in again.steps.items()} == dict.fromkeys(
         map(str, project.tables), "idle"
     )

@@ -61,7 +61,9 @@ class Table:
 
     def target(self, **more: Any) -> Target:
         return Target(
-            TableName("silver", "t"), self.path, **{"columns": self.columns, "existing": self.columns, **more}
+            TableName("silver", "t"),
+            self.path,
+            **{"columns": self.columns, "existing": self.columns, "empty": self.sequence == 1, **more},
         )
 
     def read(self) -> DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from lakehouse.errors import StepError
 from lakehouse.model import unavailable
 from lakehouse.quality.checks import Checks
 from lakehouse.write import merge
+from tests.write.conftest import Table, commits
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -71,3 +73,28 @@ def test_s62_a_bare_column_of_text_is_refused(spark: SparkSession) -> None:
         merge.controls(frame, options(sequence_by=["k", "seq"]), Checks())
     cast = merge.controls(frame, options(sequence_by="cast(seq as int) + :more"), Checks(variables={"more": 1}))
     assert [r["__sequence"] for r in cast.collect()] == [10]
+
+
+@pytest.mark.parametrize("scd_type", [1, 2])
+def test_the_first_rows_are_appended_and_are_those_that_a_merge_makes(
+    table: Callable[..., Table], spark: SparkSession, scd_type: int
+) -> None:
+    chosen = options(keys=["k", "j"], stored_as_scd_type=scd_type)
+    columns = merge.stored_columns({"k": "int", "j": "int", "v": "string", "w": "string"}, chosen, "int")
+    # the same key again and again, a NULL in it, a tie, the same value twice, a column that the table does not have
+    rows = [
+        (1, None, "a", 3, "w"),
+        (1, None, "a", 4, "w"),
+        (1, 1, "b", 1, None),
+        (1, 1, "c", 1, "x"),
+        (1, 1, "d", 0, ""),
+    ]
+    made = []
+    for empty in (True, False):
+        t = table(**{name: text for name, text in columns.items() if name != "w"})
+        frame = spark.createDataFrame(rows, "k int, j int, v string, seq int, w string")
+        t.write(merge, frame, chosen, columns=columns, empty=empty)
+        made.append((commits(t.path)[-1]["commitInfo"][0]["operation"], t.rows(*columns)))
+    assert [operation for operation, _ in made] == ["WRITE", "MERGE"]
+    assert made[0][1] == made[1][1]
+    assert len(made[0][1]) == {1: 2, 2: 3}[scd_type]

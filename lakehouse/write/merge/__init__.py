@@ -21,7 +21,7 @@ INCREMENTAL = True
 
 
 def write(frame: DataFrame, target: Target, options: Merge) -> None:
-    """Merge the frame, which `controls` has seen, into the table by one MERGE.
+    """Merge the frame, which `controls` has seen, into the table by one MERGE; into an empty one by a plain append.
 
     Raises Spark's error with a message that begins `late row:` when SCD 2 meets a row it cannot place; nothing is
     written then.

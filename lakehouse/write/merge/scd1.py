@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakehouse.names import quoted
-from lakehouse.write.base import arrival, comparable, stored, view
+from lakehouse.write.base import add, arrival, comparable, stored, view
 from lakehouse.write.merge.options import SEQUENCE, Merge
 from lakehouse.write.merge.sequence import HIDDEN, with_sequence
 
@@ -21,6 +21,9 @@ def write(frame: DataFrame, target: Target, options: Merge) -> None:
     At the same sequence the row of this batch takes effect over the stored one, which came earlier (S64).
     """
     source = newest(with_sequence(frame, options, {}), target, options)
+    if target.empty:
+        add(source, target)
+        return
     columns = [name for name in source.columns if name != SEQUENCE]
     s, t = f"s.{SEQUENCE}", f"t.{SEQUENCE}"
     newer = f"{s} > {t} OR ({s} = {t} AND NOT ({same(columns, target, options)}))"

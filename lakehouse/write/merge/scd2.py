@@ -11,7 +11,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from lakehouse.names import literal, quoted
-from lakehouse.write.base import arrival, comparable, stored, view
+from lakehouse.write.base import add, arrival, comparable, stored, view
 from lakehouse.write.merge.options import IS_CURRENT, SEQUENCE, VALID_FROM, VALID_TO, Merge
 from lakehouse.write.merge.scd1 import insert, matched, merge_into
 from lakehouse.write.merge.sequence import HIDDEN, with_sequence
@@ -36,6 +36,9 @@ def write(frame: DataFrame, target: Target, options: Merge) -> None:
     """
     columns = [name for name in stored(frame, target) if name not in ADDED]
     source = versions(with_sequence(frame, options, {}), target, options, columns)
+    if target.empty:
+        add(source, target)
+        return
     changed = [*columns, VALID_TO, IS_CURRENT, SEQUENCE]
     with view(source) as name:
         frame.sparkSession.sql(
@@ -115,6 +118,8 @@ def _known(frame: DataFrame, target: Target, options: Merge, columns: list[str])
         F.lit(False).alias(_STORED),
         _ORDER,
     )
+    if target.empty:
+        return coming.withColumn(_ROW, row)
     there = frame.sparkSession.read.format("delta").load(target.path)
     new = set(target.new_columns)
     stored_rows = there.select(
