@@ -1,14 +1,11 @@
-"""A process that runs the crash project and is killed by signal 9 at one point.
-
-`child.py ROOT LAKE "before data" TABLE [--select TABLE] [--off GUARD] [--meanwhile ACT]`; exit code 0 means that it was never there.
-"""
+"""A process that runs the crash project and is killed by signal 9 at one point."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyspark import SparkConf, SparkContext
@@ -21,38 +18,49 @@ from lakehouse.names import TableName
 from tests.crash import guards, meanwhile, project
 
 
-def main() -> None:
-    """Run until the point is reached for the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("root", type=Path)
-    parser.add_argument("lake", type=Path)
-    parser.add_argument("where")
-    parser.add_argument("table")
-    parser.add_argument("--select", default="")
-    parser.add_argument("--off", default="")
-    parser.add_argument("--meanwhile", default="")
-    given = parser.parse_args()
-    found = project.load(given.root, given.lake)
-    shared = "PYSPARK_GATEWAY_PORT" in os.environ
-    spark = connected() if shared else session.build(master="local[2]", conf=session.SMALL)
-    acts = dict(meanwhile.ACTS[given.meanwhile]) if given.meanwhile else {}
+@dataclass(frozen=True)
+class Task:
+    """What the process has to do; it ends by itself, with exit code 0, only when it never gets to the point."""
+
+    root: Path
+    lake: Path
+    where: str
+    """`before data`, `after audit` …"""
+    table: str
+    select: str = ""
+    off: str = ""
+    """The guard that is switched off."""
+    meanwhile: str = ""
+    java: tuple[int, str] | None = None
+    """Port and secret of a JVM that outlives the process; None: one of its own, which dies with it."""
+
+
+def main(task: Task, output: Path) -> None:
+    """Run until the point is reached for the table; what is printed goes to `output`."""
+    with output.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    found = project.load(task.root, task.lake)
+    spark = connected(*task.java) if task.java else session.build(master="local[2]", conf=session.SMALL)
+    acts = dict(meanwhile.ACTS[task.meanwhile]) if task.meanwhile else {}
 
     def listen(where: str, table: TableName) -> None:
         act = acts.pop((where, str(table)), None)
         if act is not None:
             act(found, spark)
-        if (where, str(table)) == (given.where, given.table):
+        if (where, str(table)) == (task.where, task.table):
             os.kill(os.getpid(), signal.SIGKILL)
 
     points.listener = listen
     with ExitStack() as stack:
-        if given.off:
-            stack.enter_context(guards.off(given.off))
-        lakehouse.run(found, spark=spark, select=given.select)
+        if task.off:
+            stack.enter_context(guards.off(task.off))
+        lakehouse.run(found, spark=spark, select=task.select)
 
 
-def connected() -> SparkSession:
+def connected(port: int, secret: str) -> SparkSession:
     """A session in the JVM of another process, which is there before this one and stays when it is killed."""
+    os.environ |= {"PYSPARK_GATEWAY_PORT": str(port), "PYSPARK_GATEWAY_SECRET": secret}
     gateway = launch_gateway()
     SparkContext._ensure_initialized(gateway=gateway)
     spark = gateway.jvm.org.apache.spark
@@ -60,7 +68,3 @@ def connected() -> SparkSession:
     conf = SparkConf(_jvm=gateway.jvm, _jconf=java.getConf())
     context = SparkContext(conf=conf, gateway=gateway, jsc=java)
     return SparkSession(context, spark.sql.classic.SparkSession.builder().getOrCreate())
-
-
-if __name__ == "__main__":
-    main()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import shutil
-import subprocess
+import signal
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,13 @@ from lakehouse.lake.log import Log
 from lakehouse.names import TableName
 from lakehouse.state.place import Commits
 from tests.crash import project
+from tests.crash.child import Task, main
 
 VOLATILE = {"_ingested_at", "_attempt", "_run_id", "_quarantined_at", "_quarantine_id"}
 """Times and ids of a run; the address of a quarantined row is a hash over its `_ingested_at` too."""
-REPOSITORY = Path(__file__).parents[2]
+SERVER = multiprocessing.get_context("forkserver")
+"""Makes the processes that are killed: it has everything imported, which takes a second otherwise."""
+SERVER.set_forkserver_preload(["tests.crash.child"])
 
 
 def run(root: Path, lake: Path, spark: SparkSession, **options: Any) -> lakehouse.RunResult:
@@ -31,35 +35,20 @@ def run(root: Path, lake: Path, spark: SparkSession, **options: Any) -> lakehous
     return lakehouse.run(project.load(root, lake), spark=spark, **options)
 
 
-def killed(
-    root: Path,
-    lake: Path,
-    where: str,
-    table: str,
-    java: SparkSession | None,
-    *,
-    select: str = "",
-    off: str = "",
-    meanwhile: str = "",
-) -> int:
-    """Run the project in a process of its own until it is killed; its exit code, -9 when that was by signal 9.
-
-    With `java` the process works with the JVM of that session, which outlives it; else with one that dies with it.
-    """
-    command = [sys.executable, "-m", "tests.crash.child", str(root), str(lake), where, table]
-    command += ["--select", select] if select else []
-    command += ["--off", off] if off else []
-    command += ["--meanwhile", meanwhile] if meanwhile else []
-    environment = dict(os.environ)
-    if java is not None:
-        gateway = java.sparkContext._gateway.gateway_parameters
-        environment |= {"PYSPARK_GATEWAY_PORT": str(gateway.port), "PYSPARK_GATEWAY_SECRET": gateway.auth_token}
-    done = subprocess.run(
-        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
-    if done.returncode != -9:
-        sys.stderr.write(done.stdout + done.stderr)
-    return done.returncode
+def killed(task: Task) -> int:
+    """Do the task in a process of its own until it is killed; its exit code, -9 when that was by signal 9."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "output"
+        process = SERVER.Process(target=main, args=(task, output))
+        process.start()
+        process.join(240)
+        code = process.exitcode
+        if code is None:
+            process.kill()
+            code = 1
+        if code != -signal.SIGKILL:
+            sys.stderr.write(output.read_text())
+    return code
 
 
 def copy(lake: Path, to: Path) -> Path:

@@ -16,6 +16,7 @@ from lakehouse.engine.points import POINTS
 from lakehouse.errors import OffsetError
 from lakehouse.names import TableName
 from tests.crash import guards, lakes, meanwhile, project
+from tests.crash.child import Task
 
 
 @dataclass(frozen=True)
@@ -119,16 +120,10 @@ class World:
         lake = self.start(kill)
 
         def work() -> tuple[int, Path]:
-            java = None if kill.java else self.spark
+            known = self.spark.sparkContext._gateway.gateway_parameters
+            java = None if kill.java else (known.port, known.auth_token)
             code = lakes.killed(
-                self.root,
-                lake,
-                kill.where,
-                kill.table,
-                java,
-                select=kill.select,
-                off=kill.off,
-                meanwhile=kill.meanwhile,
+                Task(self.root, lake, kill.where, kill.table, kill.select, kill.off, kill.meanwhile, java)
             )
             if kill.meanwhile == "hide file":
                 meanwhile.show_file(self.root)
