@@ -31,7 +31,7 @@ bench: setup ## seconds of help, validate and plan; the library beside the same 
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 fuzz: .venv/ready ## the properties that need no Spark, with ten thousand examples instead of a hundred
-	@$(BIN)/python -m pytest -m "hypothesis and not spark and not soak" --hypothesis-profile=fuzz $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist=load -m "hypothesis and not spark and not soak" --hypothesis-profile=fuzz $(ARGS)
 
 soak: setup ## hours of random runs and kills
 	@$(BIN)/python -m pytest -m soak $(ARGS)

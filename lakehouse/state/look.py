@@ -17,6 +17,12 @@ from lakehouse.state.place import Commits
 SUCCESSES = frozenset({"completed", "idle", "excluded"})
 """Words in `steps.status` after which steps that wait for this one may start (S100)."""
 
+_NEWEST = (
+    "SELECT {key}, {columns} FROM "
+    "(SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY at DESC) AS place FROM {table}) WHERE place = 1"
+)
+"""The newest row of each key of a control table."""
+
 
 def ledger_rows(project: Project, name: TableName, status: str | None, limit: int) -> list[dict[str, Any]]:
     """Each file that the ledger of a Bronze table knows, the newest first; none when there is no table yet."""
@@ -61,11 +67,21 @@ def past_steps(project: Project, name: TableName, limit: int) -> list[dict[str, 
 
 
 def newest_statuses(environment: Environment) -> dict[str, str]:
-    """Step -> the status of its newest row in `steps`; a row is written when the step has ended."""
-    numbered = "SELECT step, status, row_number() OVER (PARTITION BY step ORDER BY at DESC) AS place FROM steps"
+    """Step -> the status of its newest row in `steps`, which is written when it has ended.
+
+    `running` where a run that chose the step later did not bring it to its end: killed, interrupted, or at work now.
+    """
     control = Control(environment.control_path, environment.storage)
-    rows = control.query(f"SELECT step, status FROM ({numbered}) WHERE place = 1").to_pylist()
-    return {row["step"]: row["status"] for row in rows}
+    rows = control.query(_NEWEST.format(table="steps", key="step", columns="status, at")).to_pylist()
+    newest = {row["step"]: (row["at"], row["status"]) for row in rows}
+    runs = control.query(
+        _NEWEST.format(table="runs", key="run_id", columns="status, started_at, selection")
+    ).to_pylist()
+    for run in runs:
+        for step in (run["selection"] or "").split() if run["status"] in ("running", "failed") else ():
+            if step not in newest or newest[step][0] < run["started_at"]:
+                newest[step] = (run["started_at"], "running")
+    return {step: status for step, (_, status) in newest.items()}
 
 
 def _control(project: Project) -> Control:

@@ -73,6 +73,25 @@ def test_failed_is_what_last_did_not_succeed(lake: Lake) -> None:
     assert stand(lake, "failed") == set()
 
 
+def test_a_step_that_a_killed_run_did_not_end_has_failed_until_a_run_ends_it(lake: Lake) -> None:
+    def begun(minutes: int, run: str, status: str) -> None:
+        at = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+        row = {"run_id": run, "status": status, "started_at": at, "selection": "bronze.a silver.s", "at": at}
+        lake.control.append("runs", [row])
+
+    ended(lake, 1, bronze_a="completed", silver_s="completed", gold_g="completed")
+    begun(2, "killed", "running")
+    assert stand(lake, "failed") == {"bronze.a", "silver.s"}
+    ended(lake, 3, bronze_a="completed")
+    assert stand(lake, "failed") == {"silver.s"}
+    begun(4, "whole", "running")
+    ended(lake, 5, bronze_a="idle", silver_s="completed")
+    begun(6, "whole", "completed")
+    assert stand(lake, "failed") == set()
+    begun(7, "interrupted", "failed")
+    assert stand(lake, "failed") == {"bronze.a", "silver.s"}
+
+
 def test_what_failed_and_all_that_waits_for_it(lake: Lake) -> None:
     ended(lake, 1, silver_s="failed")
     found = compiled(lake.project, select="state:failed+", exclude="gold.*")
