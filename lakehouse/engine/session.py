@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import json
 import logging
 import os
 import tempfile
@@ -160,8 +161,8 @@ def step_session(spark: SparkSession, conf: Mapping[str, str]) -> SparkSession:
     store, would be lost. Signatures that a caller's session still carries are left behind.
     """
     step = spark.newSession()
-    theirs = {key: value for key, value in spark.conf.getAll.items() if key not in _LEFTOVERS}
-    fresh = step.conf.getAll
+    theirs = {key: value for key, value in _conf(spark).items() if key not in _LEFTOVERS}
+    fresh = _conf(step)
     changed = {key: value for key, value in theirs.items() if fresh.get(key) != value}
     speed = {key: value for key, value in SPEED.items() if key not in theirs}
     wanted = {**changed, **speed, **MEANING, **conf}
@@ -171,6 +172,14 @@ def step_session(spark: SparkSession, conf: Mapping[str, str]) -> SparkSession:
         if fresh.get(key) != value:
             step.conf.set(key, value)
     return step
+
+
+def _conf(spark: SparkSession) -> dict[str, str]:
+    """All settings of a session by one call to Java; `conf.getAll` makes one for every setting."""
+    java: Any = spark._jvm
+    mapper = java.com.fasterxml.jackson.databind.ObjectMapper()
+    found: dict[str, str] = json.loads(mapper.writeValueAsString(spark._jsparkSession.conf().getAllAsJava()))
+    return found
 
 
 def settings(master: str, conf: Mapping[str, str], log_path: Path) -> dict[str, str]:
