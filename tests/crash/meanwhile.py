@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -13,7 +14,7 @@ from lakehouse.control.store import Control
 from lakehouse.engine import points
 from lakehouse.lake.log import Log
 from lakehouse.names import TableName
-from lakehouse.sources.base import SourceFile
+from lakehouse.state.observe import listed
 from tests.crash import guards, project
 
 Act = Callable[[lakehouse.Project, SparkSession], None]
@@ -38,24 +39,25 @@ def show_file(root: Path) -> None:
 
 def other_planner(found: lakehouse.Project, spark: SparkSession) -> None:
     """Another run, without a lock, plans the same files under the same number."""
+    _planned(found, {2: {project.BAD, "day3.csv", "day4.csv"}})
+
+
+def planner_of_two(found: lakehouse.Project, spark: SparkSession) -> None:
+    """Another run, without a lock, plans the same files as two batches."""
+    _planned(found, {2: {project.BAD, "day3.csv"}, 3: {"day4.csv"}})
+
+
+def _planned(found: lakehouse.Project, batches: Mapping[int, set[str]]) -> None:
     log = Log.open(found.environment.table_path(TableName.parse("bronze.orders")))
     assert log is not None
     assert log.table_id is not None
-    ledger = Ledger.open(Control(found.environment.control_path), log.table_id, table="bronze.orders")
-    landing = Path(str(found.environment.variables["landing"])) / "orders"
-    from lakehouse.state.observe import listed
-
-    names = {project.BAD, "day3.csv", "day4.csv"}
-    files: list[SourceFile] = [
-        f
-        for f in listed(found.environment, found.tables[TableName.parse("bronze.orders")])
-        if Path(f.path).name in names
-    ]
-    assert len(files) == 3, landing
-    from datetime import UTC, datetime
-
-    ledger.base = log.version
-    ledger.plan(2, "", files, ingested_at=datetime.now(UTC))
+    there = listed(found.environment, found.tables[TableName.parse("bronze.orders")])
+    for batch, names in batches.items():
+        ledger = Ledger.open(Control(found.environment.control_path), log.table_id, table="bronze.orders")
+        ledger.base = log.version
+        files = [file for file in there if Path(file.path).name in names]
+        assert len(files) == len(names), there
+        ledger.plan(batch, "", files, ingested_at=datetime.now(UTC))
 
 
 def other_run(found: lakehouse.Project, spark: SparkSession) -> None:
@@ -72,5 +74,6 @@ ACTS: Mapping[str, Mapping[tuple[str, str], Act]] = {
     "restore": {("before data", "silver.log"): restore},
     "hide file": {("after ledger", "bronze.orders"): hide_file},
     "other planner": {("before ledger", "bronze.orders"): other_planner},
+    "planner of two": {("before ledger", "bronze.orders"): planner_of_two},
     "other run": {("before data", "silver.log"): other_run},
 }

@@ -84,6 +84,7 @@ SPECIAL = {
     "restore": Kill("after data", "silver.log", meanwhile="restore"),
     "hide file": Kill("after failed", "bronze.orders", meanwhile="hide file"),
     "other planner": Kill("after data", "bronze.orders", meanwhile="other planner"),
+    "planner of two": Kill("after data", "bronze.orders", meanwhile="planner of two"),
     "other run": Kill("after confirmed", "silver.log", meanwhile="other run"),
 }
 
@@ -207,6 +208,12 @@ def test_two_planners_do_not_load_a_file_twice(world: World) -> None:
     code, lake = world.kill(SPECIAL["other planner"])
     assert code == -9
     world.run_again(lake, SPECIAL["other planner"])
+
+
+def test_what_another_planner_cut_into_two_batches_is_loaded_once(world: World) -> None:
+    code, lake = world.kill(SPECIAL["planner of two"])
+    assert code == -9
+    _bronze_again(world, lake)
 
 
 def test_run_that_was_overtaken_changes_nothing(world: World) -> None:
