@@ -62,6 +62,8 @@ def parse_query(sql: str) -> exp.Query:
     query = statements[0]
     if not isinstance(query, exp.Query):
         raise SqlError(f"a SELECT is expected, not {query.key.upper()}")
+    if any(dot.args.get("expression") is None for dot in query.find_all(exp.Dot)):
+        raise SqlError("a name is missing after a dot")  # which the parser lets pass, and its own scopes stumble over
     return query
 
 

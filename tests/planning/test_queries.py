@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.names import TableName
@@ -152,6 +152,7 @@ TOKENS = [
     st.lists(st.sampled_from(TOKENS), max_size=14).map(lambda words: " ".join(["SELECT", *words]))
     | st.text(max_size=30)
 )
+@example("SELECT LATERAL VIEW .")
 def test_any_text_is_looked_at_or_refused(sql: str) -> None:
     try:
         found = look(sql, columns_of)
