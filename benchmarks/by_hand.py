@@ -3,7 +3,8 @@
 What it does for speed: one pass where one is enough (`Observation` counts what has to be set aside while the good rows
 are written), a look before the write only where a rule may stop it, a plain append into a table that was just made, no
 work without new files, two threads for what does not depend on each other, maintenance only where it is due. What it
-leaves out is in README.md.
+leaves out is in README.md. It is one file, longer than others here, because such a job is one: what it is compared with
+is a whole library.
 """
 
 from __future__ import annotations

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
-# the same examples on every machine, however slow it is; `make fuzz` looks for new ones
-settings.register_profile("tests", deadline=None, derandomize=True)
-settings.load_profile("tests")
+# before the other is loaded, from which it would take over that no failure is kept to be tried first the next time
 settings.register_profile(
     "fuzz",
     max_examples=10_000,
     deadline=None,
-    derandomize=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+# the same examples on every machine, however slow it is; `make fuzz` looks for new ones
+settings.register_profile("tests", deadline=None, derandomize=True)
+settings.load_profile("tests")
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` picks
@@ -49,12 +49,12 @@ def _through_arrow(create: Callable[..., DataFrame]) -> Callable[..., DataFrame]
     The hundreds of small frames of these tests cost a fifth of what they cost otherwise.
     """
     from pyspark.sql.conversion import LocalDataToArrowConversion
-    from pyspark.sql.types import StructType, _parse_datatype_string
+    from pyspark.sql.types import StructType
 
     def frame(self: SparkSession, data: Any, schema: Any = None, *args: Any, **options: Any) -> DataFrame:
         if isinstance(schema, str):
-            schema = _parse_datatype_string(schema)
-        if isinstance(data, list) and data and isinstance(schema, StructType) and schema.fields:
+            schema = StructType.fromDDL(schema)
+        if isinstance(data, list) and data and isinstance(schema, StructType):
             data = LocalDataToArrowConversion.convert(data, schema, False)
         return create(self, data, schema, *args, **options)
 

@@ -200,9 +200,9 @@ class Reader:
         assert top.key is not None
         name, mark = top.key
         if self.is_empty(node):
-            looks_like_sql = not name.replace("_", "").replace("-", "").isalnum()
             fix = "write a value, indent what belongs to it, or leave the key out"
-            fix = "put the expression in quotes" if looks_like_sql else fix
+            if not name.replace("_", "").replace("-", "").isalnum():  # it looks like SQL
+                fix = "put the expression in quotes"
             self.problem(mark, "empty-value", f"{short(name)!r} has no value", fix)
             node = Scalar(None, "", node.mark, broken=True)
         top.items[name] = node

@@ -51,13 +51,11 @@ def table_problems(
     What follows from the mistakes that are `gone` is not told.
     """
     taken = {loc[0] for loc in gone if loc}
+    lost = isinstance(node, MapNode) and node.lost  # two tables may have become one
     for loc, code, message, fix in _found(layer, table):
+        if (loc[0] in taken if loc else taken or lost) or (lost and code == "conflicting-keys"):
+            continue
         place = Place(node, loc, mark)
-        lost = isinstance(node, MapNode) and node.lost  # two tables may have become one
-        if loc[0] in taken if loc else taken or lost:
-            continue
-        if lost and code == "conflicting-keys":
-            continue
         yield str(loc[0]) if loc else "", Problem(position(place.key_mark), code, message, fix)
 
 

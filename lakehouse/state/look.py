@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lakehouse.control.ledger import Ledger
@@ -16,12 +17,6 @@ from lakehouse.state.place import Commits
 
 SUCCESSES = frozenset({"completed", "idle", "excluded"})
 """Words in `steps.status` after which steps that wait for this one may start (S100)."""
-
-_NEWEST = (
-    "SELECT {key}, {columns} FROM "
-    "(SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY at DESC) AS place FROM {table}) WHERE place = 1"
-)
-"""The newest row of each key of a control table."""
 
 
 def ledger_rows(project: Project, name: TableName, status: str | None, limit: int) -> list[dict[str, Any]]:
@@ -48,12 +43,9 @@ def ledger_rows(project: Project, name: TableName, status: str | None, limit: in
 
 def past_runs(project: Project, limit: int) -> list[dict[str, Any]]:
     """Runs, the newest first: the newest row of each counts."""
-    control = _control(project)
-    rows = control.read("runs").sort_by("at").to_pylist()
-    newest = {r["run_id"]: r for r in rows}
-    found = sorted(newest.values(), key=lambda r: r["started_at"], reverse=True)
     names = ("run_id", "status", "environment", "started_at", "finished_at", "selection", "error")
-    return [{n: r[n] for n in names} for r in found[:limit]]
+    found = _newest(_control(project), "runs", "run_id", names)
+    return sorted(found, key=lambda r: r["started_at"], reverse=True)[:limit]
 
 
 def past_steps(project: Project, name: TableName, limit: int) -> list[dict[str, Any]]:
@@ -72,16 +64,22 @@ def newest_statuses(environment: Environment) -> dict[str, str]:
     `running` where a run that chose the step later did not bring it to its end: killed, interrupted, or at work now.
     """
     control = Control(environment.control_path, environment.storage)
-    rows = control.query(_NEWEST.format(table="steps", key="step", columns="status, at")).to_pylist()
-    newest = {row["step"]: (row["at"], row["status"]) for row in rows}
-    runs = control.query(
-        _NEWEST.format(table="runs", key="run_id", columns="status, started_at, selection")
-    ).to_pylist()
-    for run in runs:
+    ended = _newest(control, "steps", "step", ("step", "status", "at"))
+    newest = {row["step"]: (row["at"], row["status"]) for row in ended}
+    for run in _newest(control, "runs", "run_id", ("status", "started_at", "selection")):
         for step in (run["selection"] or "").split() if run["status"] in ("running", "failed") else ():
             if step not in newest or newest[step][0] < run["started_at"]:
                 newest[step] = (run["started_at"], "running")
     return {step: status for step, (_, status) in newest.items()}
+
+
+def _newest(control: Control, table: str, key: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """These columns of the newest row of each key of a control table."""
+    numbered = f"SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY at DESC) AS place FROM {table}"
+    rows: list[dict[str, Any]] = control.query(
+        f"SELECT {', '.join(columns)} FROM ({numbered}) WHERE place = 1"
+    ).to_pylist()
+    return rows
 
 
 def _control(project: Project) -> Control:

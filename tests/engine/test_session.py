@@ -102,6 +102,7 @@ try:
     socket.create_connection(("192.0.2.1", 443), timeout=5)
 except OSError as error:
     assert error.errno == 101, error  # network is unreachable: we are alone
+from pyspark.errors import AnalysisException
 from lakehouse.engine import jvm, session
 folder = pathlib.Path(sys.argv[2])
 spark = session.build("local[2]", session.SMALL, log_file=folder / "logs" / "first.log")
@@ -115,8 +116,10 @@ assert session.build("local[2]", {}, log_file=folder / "second.log") is not None
 warn("to the second")
 try:
     step.sql("SELECT nothing FROM nowhere")
-except Exception:
+except AnalysisException:
     pass
+else:
+    raise AssertionError("there is no such table")
 print("done", spark.conf.get("spark.driver.extraJavaOptions").count("SharedArchiveFile"))
 spark.stop()
 again = session.build("local[1]", session.SMALL)

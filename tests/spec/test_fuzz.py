@@ -21,7 +21,7 @@ from lakehouse.planning.compile import compile as compile_
 from lakehouse.planning.compile import problems_of
 from lakehouse.spec import codes
 from lakehouse.spec.dump import escaped
-from lakehouse.spec.load import Project, survey
+from lakehouse.spec.load import Project, Survey, survey
 from lakehouse.spec.nodes import plain, read
 from lakehouse.spec.render import render
 from tests.spec import golden
@@ -204,10 +204,15 @@ def test_no_key_is_silently_ignored(text: str) -> None:
             refused(whole, path)
 
 
-def refused(whole: Any, path: Path_) -> None:
+def surveyed(tree: Any) -> Survey:
+    """What reading the pipeline finds, before anything is compiled."""
     write("configs/local.yaml", CONFIGS[0])
-    write("pipelines/p.yaml", in_braces(put(whole, path, {**at(whole, path), "zzz_unknown": 1})))
-    problems = survey("pipelines").problems
+    write("pipelines/p.yaml", in_braces(tree))
+    return survey("pipelines")
+
+
+def refused(whole: Any, path: Path_) -> None:
+    problems = surveyed(put(whole, path, {**at(whole, path), "zzz_unknown": 1})).problems
     assert any("zzz_unknown" in problem.message for problem in problems), (path, problems)
 
 
@@ -228,7 +233,5 @@ def test_no_key_is_silently_ignored_wherever_it_stands(tree: Any, data: st.DataO
         refused(tree, path)
         return
     written = put(tree, path, {**at(tree, path), "zzz_unknown": 1})
-    write("configs/local.yaml", CONFIGS[0])
-    write("pipelines/p.yaml", in_braces(written))
-    found = survey("pipelines")
+    found = surveyed(written)
     assert found.problems or not lost(written, found.project)
