@@ -44,6 +44,9 @@ def main(task: Task, output: Path) -> None:
     spark = connected(*task.java) if task.java else session.build(master="local[2]", conf=session.SMALL)
     acts = dict(meanwhile.ACTS[task.meanwhile]) if task.meanwhile else {}
 
+    if meanwhile.START in acts:
+        acts.pop(meanwhile.START)(found, spark)
+
     def listen(where: str, table: TableName) -> None:
         act = acts.pop((where, str(table)), None)
         if act is not None:

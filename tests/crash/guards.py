@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 from lakehouse.control.ledger import Ledger
+from lakehouse.control.store import Control
 from lakehouse.engine import attempt, companions, execute
 from lakehouse.lake import commit, lineage
 from lakehouse.lake.signature import Signature
@@ -65,6 +67,18 @@ class _Anything:
 
 
 @contextmanager
+def _plans_outlive_a_restore() -> Iterator[None]:
+    whole = ledgers._Marks.__init__
+
+    def marks(self: Any, rows: Any) -> None:
+        whole(self, rows)
+        self.planned = {batch: replace(plan, base=sys.maxsize) for batch, plan in self.planned.items()}
+
+    with patch.object(ledgers._Marks, "__init__", marks):
+        yield
+
+
+@contextmanager
 def _no_base_check() -> Iterator[None]:
     def nothing(log: Any, base: int, version: int) -> lineage.Between:
         return lineage.Between(restored=False, replaced=False, expired=False)
@@ -99,12 +113,24 @@ def _never_confirmed_late() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _no_conflict() -> Iterator[None]:
+    append = Control.append
+
+    def whatever_others_did(self: Control, *args: Any, transaction: Any = None, **options: Any) -> None:
+        append(self, *args, **options)
+
+    with patch.object(Control, "append", whatever_others_did):
+        yield
+
+
 def _reads_back_anything(log: Any, signature: Signature) -> int:
     found: int = log.version
     return found
 
 
 GUARDS: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
+    "of two planners one decides anew": _no_conflict,
     "the batch is planned in the ledger before the data": _patch(Ledger, "plan", lambda *args, **options: None),
     "failed rows are written before the data": _patch(Ledger, "failed", lambda *args, **options: None),
     "a failed row counts only if its attempt committed": _failed_rows_of_anybody,
@@ -114,6 +140,7 @@ GUARDS: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
     "companion rows exist only if their attempt committed": _every_companion_row,
     "a commit is looked for after it was written": _patch(attempt, "read_back", _reads_back_anything),
     "a RESTORE between decision and commit is looked for": _no_base_check,
+    "what was planned before a RESTORE is void": _plans_outlive_a_restore,
     "a commit of a dead attempt is confirmed": _never_confirmed_late,
     "the result of a dead attempt's batch is noted": lambda: _settle_without(results=()),
 }

@@ -20,44 +20,52 @@ from tests.crash import guards, project
 Act = Callable[[lakehouse.Project, SparkSession], None]
 
 
-def restore(found: lakehouse.Project, spark: SparkSession) -> None:
-    """Somebody restores silver.log to its empty beginning."""
-    spark.sql(f"RESTORE TABLE delta.`{found.environment.table_path(TableName.parse('silver.log'))}` TO VERSION AS OF 0")
+def restore(table: str, version: int) -> Act:
+    """Somebody restores the table to this version."""
+
+    def act(found: lakehouse.Project, spark: SparkSession) -> None:
+        path = found.environment.table_path(TableName.parse(table))
+        spark.sql(f"RESTORE TABLE delta.`{path}` TO VERSION AS OF {version}")
+
+    return act
 
 
 def hide_file(found: lakehouse.Project, spark: SparkSession) -> None:
     """A planned file is moved away; `show_file` brings it back with its time and size."""
-    place = Path(str(found.environment.variables["landing"])) / "orders" / "day3.csv"
+    place = _day3(found)
     place.rename(place.with_name("_day3.hidden"))
 
 
-def show_file(root: Path) -> None:
+def show_file(found: lakehouse.Project, spark: SparkSession) -> None:
     """The file that was moved away is back as it was."""
-    place = root / "landing" / "orders" / "day3.csv"
+    place = _day3(found)
     place.with_name("_day3.hidden").rename(place)
+
+
+def _day3(found: lakehouse.Project) -> Path:
+    return Path(str(found.environment.variables["landing"])) / "orders" / "day3.csv"
 
 
 def other_planner(found: lakehouse.Project, spark: SparkSession) -> None:
     """Another run, without a lock, plans the same files under the same number."""
-    _planned(found, {2: {project.BAD, "day3.csv", "day4.csv"}})
+    _planned(found, {project.BAD, "day3.csv", "day4.csv"})
 
 
-def planner_of_two(found: lakehouse.Project, spark: SparkSession) -> None:
-    """Another run, without a lock, plans the same files as two batches."""
-    _planned(found, {2: {project.BAD, "day3.csv"}, 3: {"day4.csv"}})
+def later_planner(found: lakehouse.Project, spark: SparkSession) -> None:
+    """Another run, without a lock, plans another file under the same number."""
+    _planned(found, {"day5.csv"})
 
 
-def _planned(found: lakehouse.Project, batches: Mapping[int, set[str]]) -> None:
+def _planned(found: lakehouse.Project, names: set[str]) -> None:
     log = Log.open(found.environment.table_path(TableName.parse("bronze.orders")))
     assert log is not None
     assert log.table_id is not None
+    ledger = Ledger.open(Control(found.environment.control_path), log.table_id, table="bronze.orders")
+    ledger.base = log.version
     there = listed(found.environment, found.tables[TableName.parse("bronze.orders")])
-    for batch, names in batches.items():
-        ledger = Ledger.open(Control(found.environment.control_path), log.table_id, table="bronze.orders")
-        ledger.base = log.version
-        files = [file for file in there if Path(file.path).name in names]
-        assert len(files) == len(names), there
-        ledger.plan(batch, "", files, ingested_at=datetime.now(UTC))
+    files = [file for file in there if Path(file.path).name in names]
+    assert len(files) == len(names), there
+    ledger.plan(2, "", files, ingested_at=datetime.now(UTC))
 
 
 def other_run(found: lakehouse.Project, spark: SparkSession) -> None:
@@ -70,10 +78,15 @@ def other_run(found: lakehouse.Project, spark: SparkSession) -> None:
         points.listener = listener
 
 
+START = ("start", "")
 ACTS: Mapping[str, Mapping[tuple[str, str], Act]] = {
-    "restore": {("before data", "silver.log"): restore},
+    "restore": {("before data", "silver.log"): restore("silver.log", 0)},
+    "restore twice": {START: restore("bronze.orders", 1)},
     "hide file": {("after ledger", "bronze.orders"): hide_file},
     "other planner": {("before ledger", "bronze.orders"): other_planner},
-    "planner of two": {("before ledger", "bronze.orders"): planner_of_two},
+    "later planner": {("before ledger", "bronze.orders"): later_planner},
     "other run": {("before data", "silver.log"): other_run},
 }
+"""Name -> what is done at which point of which table, or before the run starts."""
+AFTERWARDS: Mapping[str, Act] = {"hide file": show_file, "restore twice": restore("bronze.orders", 3)}
+"""What is done when the process is dead."""

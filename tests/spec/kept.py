@@ -44,6 +44,8 @@ def _missing(written: Any, again: Any, path: str) -> Iterator[str]:
         again = again[0]  # one where a list would do
     if isinstance(written, list) and len(written) == 1 and not isinstance(again, list | dict):
         written = written[0]
+    if isinstance(written, dict) and written.keys() == {"table"} and isinstance(again, str):
+        written = written["table"]  # an input of which nothing else is said
     if isinstance(written, dict):
         yield from _missing_keys(written, again, path)
     elif isinstance(written, list):

@@ -123,6 +123,10 @@ def test_any_text(text: str | bytes) -> None:
 @example("pipeline: p\ngold:\n  a: {sql: 'SELECT 1 AS x" + " UNION SELECT 1" * 1000 + "'}")
 @example("pipeline: p\n" + "".join(f"key{i}: 1\n" for i in range(1000)))
 @example("pipeline: p\nsilver: {" + ", ".join(f"t{i}: {{from: bronze.x{i}}}" for i in range(700)) + "}")
+@example(
+    "pipeline: p\nbronze: {a: {source: {format: csv, path: in}}}\n"
+    "gold: {b: {from: {table: bronze.a}, aggregate: {by: c, measures: {n: count(*)}}}}"
+)
 @example("pipeline: p\nrun: {timeout: 99999999999999999999 years, step_timeout: " + "9" * 400 + " days}")
 def test_pipelines_after_slips_of_the_hand(text: str) -> None:
     project, problems = look(text)
