@@ -65,6 +65,8 @@ def main() -> None:
         if left.code in _STOPPED:
             print(f"{_STOPPED[left.code]}; run again to go on where this stopped", file=sys.stderr)
         raise
+    finally:
+        gc.freeze()  # all of it goes with the process; looking for garbage first would take a fifth of `validate`
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

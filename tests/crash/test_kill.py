@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,20 @@ from pyspark.sql import SparkSession
 
 from lakehouse.engine.points import POINTS
 from lakehouse.errors import OffsetError
+from lakehouse.names import TableName
 from tests.crash import guards, lakes, meanwhile, project
 from tests.crash.child import Task
+
+UPSTREAM = {"bronze": "", "silver": "bronze.orders", "gold": "bronze.orders silver.orders"}
+"""Layer -> what a table of it reads."""
 
 
 @dataclass(frozen=True)
 class Kill:
     """One process and where it ends.
 
-    `fresh`: it starts from an empty lake; `loaded`: from one in which Bronze has both instalments; otherwise Bronze has
-    both only when another table is run by itself.
+    `fresh`: it starts from a lake in which the table is not there yet; otherwise every table has the first instalment.
+    `loaded`: Bronze has both.
     """
 
     where: str
@@ -42,12 +47,11 @@ class Kill:
         return "" if self.java else self.table
 
     @property
-    def lake(self) -> str:
-        """The lake from which the process starts."""
-        if self.fresh:
+    def upstream(self) -> str:
+        """The tables that have both instalments when the process starts, each after those that it reads."""
+        if self.java:
             return ""
-        first_only = (self.java or self.table.startswith("bronze")) and not self.loaded
-        return "base" if first_only else "base2"
+        return UPSTREAM[TableName.parse(self.table).layer] or ("bronze.orders" if self.loaded else "")
 
     def __str__(self) -> str:
         return " ".join(filter(None, [self.where, self.table, self.meanwhile, "and Java" if self.java else ""]))
@@ -102,16 +106,34 @@ class World:
     root: Path
     spark: SparkSession
     pool: ThreadPoolExecutor
-    expected: dict[bool, dict[str, Counter[str]]]
+    lakes: dict[tuple[bool, str], Path]
+    expected: dict[str, dict[str, Counter[str]]]
+    """What an undisturbed run makes of a loaded lake, under "", and of a fresh one, under the table that was run."""
     statuses: dict[str, str]
     done: dict[Kill, Future[tuple[int, Path]]]
+    numbers: Iterator[int] = field(default_factory=count)
 
-    def start(self, kill: Kill) -> Path:
-        """A lake of its own for one process."""
-        lake = self.root.parent / f"lake{len(list(self.root.parent.glob('lake*')))}_{abs(hash(kill))}"
-        if kill.lake:
-            lakes.copy(self.root.parent / kill.lake, lake)
-        return lake
+    def new_lake(self, fresh: bool, upstream: str) -> Path:
+        """A lake of its own in which the tables of `upstream` have both instalments and the others what they start with."""
+        if upstream and (fresh, upstream) not in self.lakes:
+            before, _, last = upstream.rpartition(" ")
+            lake = self.new_lake(fresh, before)
+            assert lakes.run(self.root, lake, self.spark, select=last).ok
+            self.lakes[fresh, upstream] = lake
+        lake = self._place()
+        return lakes.copy(self.lakes[fresh, upstream], lake) if (fresh, upstream) in self.lakes else lake
+
+    def _place(self) -> Path:
+        return self.root.parent / f"lake{next(self.numbers)}"
+
+    def undisturbed(self, kill: Kill) -> dict[str, Counter[str]]:
+        """The tables that the killed process was about to write, and what they hold when nothing happens."""
+        key = kill.select if kill.fresh else ""
+        if key not in self.expected:
+            lake = self.new_lake(kill.fresh, kill.upstream)
+            assert lakes.run(self.root, lake, self.spark, select=key).ok
+            self.expected[key] = lakes.contents(self.root, lake, self.spark, key)
+        return {n: rows for n, rows in self.expected[key].items() if n.startswith(kill.select)}
 
     def kill(self, kill: Kill) -> tuple[int, Path]:
         """The exit code of the killed process and a copy of what it left; the next one is begun meanwhile."""
@@ -120,11 +142,11 @@ class World:
             if wanted not in self.done:
                 self.submit(wanted)
         code, lake = self.done[kill].result()
-        return code, lakes.copy(lake, lake.with_name(f"{lake.name}_{len(list(lake.parent.iterdir()))}"))
+        return code, lakes.copy(lake, self._place())
 
     def submit(self, kill: Kill) -> None:
         """Have it killed by one of the workers."""
-        lake = self.start(kill)
+        lake = self.new_lake(kill.fresh, kill.upstream)
 
         def work() -> tuple[int, Path]:
             known = self.spark.sparkContext._gateway.gateway_parameters
@@ -143,7 +165,7 @@ class World:
         again = lakes.run(self.root, lake, self.spark, select=kill.select)
         assert again.ok, [str(s.error) for s in again.steps.values() if s.error]
         found = lakes.contents(self.root, lake, self.spark, kill.select)
-        wanted = {n: rows for n, rows in self.expected[kill.fresh].items() if n.startswith(kill.select)}
+        wanted = self.undisturbed(kill)
         for name, rows in wanted.items():
             assert found.get(name) == rows, name
         assert found.keys() == wanted.keys()
@@ -162,20 +184,15 @@ def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iter
     base = root.parent / "base"
     assert lakes.run(root, base, spark).ok
     project.second_instalment(root)
-    lakes.copy(base, root.parent / "base2")
-    assert lakes.run(root, root.parent / "base2", spark, select="bronze.orders").ok
-    expected = {}
-    for fresh in (False, True):
-        lake = root.parent / f"undisturbed_{fresh}"
-        if not fresh:
-            lakes.copy(base, lake)
-        assert lakes.run(root, lake, spark).ok
-        expected[fresh] = lakes.contents(root, lake, spark)
-        assert expected[fresh].keys() == set(project.DATA_TABLES)
-    statuses = lakes.statuses(root, root.parent / "undisturbed_False")
-    assert statuses[project.BAD] == "failed"
     with ThreadPoolExecutor(2) as pool:
-        yield World(root, spark, pool, expected, statuses, {})
+        world = World(root, spark, pool, {(False, ""): base}, {}, {}, {})
+        lake = world.new_lake(False, "bronze.orders")
+        assert lakes.run(root, lake, spark).ok
+        world.expected[""] = lakes.contents(root, lake, spark)
+        assert world.expected[""].keys() == set(project.DATA_TABLES)
+        world.statuses |= lakes.statuses(root, lake)
+        assert world.statuses[project.BAD] == "failed"
+        yield world
 
 
 @pytest.mark.parametrize("kill", KILLS, ids=str)
@@ -299,7 +316,7 @@ def _bronze_again(world: World, lake: Path) -> None:
     again = lakes.run(world.root, lake, world.spark, select="bronze.orders")
     assert again.ok, again["bronze.orders"].error
     found = lakes.contents(world.root, lake, world.spark, "bronze.orders")["bronze.orders"]
-    assert _rows(found) == _rows(world.expected[False]["bronze.orders"])
+    assert _rows(found) == _rows(world.expected[""]["bronze.orders"])
 
 
 def _rows(found: Counter[str]) -> Counter[str]:

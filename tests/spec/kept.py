@@ -58,6 +58,8 @@ def _missing(written: Any, again: Any, path: str) -> Iterator[str]:
 
 
 def _missing_keys(written: dict[str, Any], again: Any, path: str) -> Iterator[str]:
+    if isinstance(again, dict):  # the `$${` of a key may have been read already
+        again |= {_undollared(key): item for key, item in again.items()}
     for key, item in written.items():
         inner = f"{path}.{key}"
         if item is None or item in ({}, []):
@@ -93,6 +95,8 @@ def _same(written: Any, again: Any) -> bool:
         return math.isnan(again)
     if written is None or written == again or str(written) == str(again) or str(written).lower() == str(again):
         return True
+    if isinstance(again, str) and written == _undollared(again):
+        return True  # `$${` was read already
     for reading in (parse_duration, canonical, parse_bytes, _struct, _instant, _undollared):
         try:
             if reading(written) == reading(again):

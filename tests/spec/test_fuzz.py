@@ -127,6 +127,8 @@ def test_any_text(text: str | bytes) -> None:
     "pipeline: p\nbronze: {a: {source: {format: csv, path: in}}}\n"
     "gold: {b: {from: {table: bronze.a}, aggregate: {by: c, measures: {n: count(*)}}}}"
 )
+@example("pipeline: p\nbronze: {a: {source: {format: csv, path: in}, cluster_by: '$$${'}}")
+@example("pipeline: p\nbronze: {a: {source: {format: csv, path: in}, schema: {'$${a}': int}}}")
 @example("pipeline: p\nrun: {timeout: 99999999999999999999 years, step_timeout: " + "9" * 400 + " days}")
 def test_pipelines_after_slips_of_the_hand(text: str) -> None:
     project, problems = look(text)
