@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from lakehouse.engine.points import point
 from lakehouse.engine.results import ExpectationResult, StepResult
 from lakehouse.engine.run import Run, new_attempt
 from lakehouse.errors import DataError
-from lakehouse.lake import commit
+from lakehouse.lake import commit, table
 from lakehouse.lake.log import Log
 from lakehouse.lake.signature import Signature
 from lakehouse.lake.target import Target
@@ -181,6 +181,8 @@ def write_rows(attempt: Attempt, frame: DataFrame, comments: Mapping[str, str] |
         replace_schema=other and not step.incremental and step.spec.schema_ is None,
     )
     run.note("writing", step.name)
+    beside = replace(attempt.signature, kind="alter", sequence=attempt.log.sequence or 0)
+    attempt.result.add(commits=table.enable(attempt.session, attempt.log, columns.values(), beside))
     with point("data", step.name), commit.signed(attempt.session, attempt.signature):
         WAYS[step.way].write(frame, target, step.options)
     return confirm(attempt)

@@ -59,7 +59,7 @@ def placed(
                 frame = frame.withColumn(f"p_{item.column}", parsed(F.col(item.column), item.shape))
             value = _value(item, plan.columns[column])
             made[column] = value.value.cast(plan.columns[column])
-            rescued[column] = F.when(value.misfit, value.raw)
+            rescued[column] = F.when(value.misfit, _text(value.raw, item))
     partitions = _partitions(part, plan, rules, request, rescued)
     made |= {name: value for name, value in partitions.items() if name not in texts and name not in made}
     for index, name in enumerate(made):
@@ -148,14 +148,19 @@ def _hive(name: str) -> str:
 
 
 def _text(value: Column, item: Field) -> Column:
-    return F.to_json(value) if "<" in item.stored and item.shape is None else value
+    """The field's value as the text that is rescued: bytes in Base64 and what is nested as JSON, as in Spark's JSON."""
+    if item.shape is not None:
+        return value
+    if "<" in item.stored:
+        return F.to_json(value)
+    return F.base64(value) if item.stored == "binary" else value.cast("string")
 
 
 def _rescued(rescued: Mapping[str, Column]) -> Column:
     """Auto Loader's JSON: each rescued field with the text it came as, and the file; NULL when there is none."""
     if not rescued:
         return F.lit(None).cast("string")
-    fields = [value.cast("string").alias(name) for name, value in rescued.items()]
+    fields = [value.alias(name) for name, value in rescued.items()]
     some = F.coalesce(*rescued.values()).isNotNull()
     return F.when(some, F.to_json(F.struct(*fields, F.col(FILE).alias("_file_path"))))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 MANAGED = "lakehouse.properties"
 """Property that names the properties which came from the definition, so that one taken out of it can be unset."""
+
+
+_NEEDS = {"timestamp_ntz": "timestampNtz", "variant": "variantType"}
+"""Type -> the table feature without which Delta stores no column of it; only a new table gets it by itself."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def differences(log: Log, definition: Definition) -> dict[str, str]:
             fix="take the change back; laying a table out anew is not available yet",
         )
     table = f"ALTER TABLE {location(log.path)}"
-    statements: dict[str, str] = {}
+    statements = features(log, [column.type for column in definition.columns.values()])
     if changed := _changed_properties(log, definition):
         names = ", ".join(name for name in sorted(changed) if name != MANAGED)
         statements[f"set {names or 'properties'}"] = f"{table} SET TBLPROPERTIES ({_properties(changed)})"
@@ -92,6 +97,25 @@ def differences(log: Log, definition: Definition) -> dict[str, str]:
         by = f"({_names(definition.cluster_by)})" if definition.cluster_by else "NONE"
         statements[f"cluster by {_list(definition.cluster_by)}"] = f"{table} CLUSTER BY {by}"
     return statements
+
+
+def features(log: Log, types: Iterable[str]) -> dict[str, str]:
+    """What is done -> the statement that does it, for the table features that columns of these types need."""
+    words = {word for text in types for word in re.findall(r"(?<![\w`])\w+(?=[,>]|\Z)", text)}
+    missing = sorted(_NEEDS[word] for word in words & _NEEDS.keys() if _NEEDS[word] not in log.features)
+    if not missing:
+        return {}
+    switches = _properties({f"delta.feature.{name}": "supported" for name in missing})
+    return {f"enable {', '.join(missing)}": f"ALTER TABLE {location(log.path)} SET TBLPROPERTIES ({switches})"}
+
+
+def enable(spark: SparkSession, log: Log, types: Iterable[str], signature: Signature) -> int:
+    """Let the table store columns of these types; the number of commits, 0 as a rule and 1 the first time."""
+    statements = features(log, types)
+    for statement in statements.values():
+        with commit.annotated(spark, signature):
+            spark.sql(statement)
+    return len(statements)
 
 
 def alter(spark: SparkSession, log: Log, definition: Definition, signature: Signature) -> list[str]:

@@ -81,7 +81,11 @@ class Source(Model):
             if folded in FILE_OPTIONS:
                 raise ValueError(f"option {name!r} is not for the reader; {FILE_OPTIONS[folded]}")
             near = difflib.get_close_matches(folded, known, n=1, cutoff=0.6)
-            hint = f"did you mean {known[near[0]]!r}?" if near else f"it knows {', '.join(sorted(known.values()))}"
+            hint = (
+                f"did you mean {known[near[0]]!r}?"
+                if near
+                else f"it knows {', '.join(sorted(known.values())) or 'none'}"
+            )
             raise ValueError(f"option {name!r} is not one of the reader's; {hint}")
         return self
 

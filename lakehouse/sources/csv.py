@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lakehouse.names import quoted
 from lakehouse.sources.base import FileSource, SourceFile
-from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wanted
+from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wanted, same_names
 from lakehouse.sources.header import Dialect, Head, read_head, safe_names
 from lakehouse.sources.reading import file_columns, reader, spark_paths
 
@@ -50,7 +50,7 @@ def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wan
             failed[file.path] = f"cannot be read: {head}"
         elif head.record is not None:  # a file without any record loads as it is: with no row (S5)
             names = _names(head.record, options, wanted)
-            trouble = _same_names(names, wanted)
+            trouble = same_names(names, wanted)
             if trouble:
                 failed[file.path] = trouble
                 continue
@@ -95,15 +95,6 @@ def _names(record: Sequence[str], options: Options, wanted: Wanted) -> list[str]
         return safe_names(record, options.option("nullValue") or None)
     width = max(len(record), len(wanted.positions))
     return [wanted.positions[i] if i < len(wanted.positions) else f"_c{i}" for i in range(width)]
-
-
-def _same_names(names: Sequence[str], wanted: Wanted) -> str | None:
-    """Why two columns of one file would be one column of the table (S15); None when they are not."""
-    by_name: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        by_name[wanted.name(name).casefold()].append(name)
-    same = [" and ".join(map(repr, group)) for group in by_name.values() if len(group) > 1]
-    return f"columns of the header become the same name: {'; '.join(same)}" if same else None
 
 
 def _part(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,15 @@ class Wanted:
         """The type that the field's column has or shall have; None when nobody has said so yet."""
         found = self.columns.get(self.name(came).casefold())
         return found[1] if found else None
+
+
+def same_names(names: Iterable[str], wanted: Wanted) -> str | None:
+    """Why two columns of one file would be one column of the table (S15); None when they are not."""
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        by_name[wanted.name(name).casefold()].append(name)
+    same = [" and ".join(map(repr, group)) for group in by_name.values() if len(group) > 1]
+    return f"columns of the file become the same name: {'; '.join(same)}" if same else None
 
 
 def plain_name(came: str) -> str:

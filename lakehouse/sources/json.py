@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from lakehouse.names import quoted
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wanted
-from lakehouse.sources.nested import LIMITS, Fit, fit, marked, parsed, primary, restored, type_text
+from lakehouse.sources.nested import LIMITS, Fit, fit, is_nested, marked, parsed, primary, restored, type_text
 from lakehouse.sources.reading import file_columns, reader, spark_paths
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
-    from pyspark.sql.types import DataType, StructField, StructType
+    from pyspark.sql.types import StructField, StructType
 
 _CORRUPT = "__lakehouse_corrupt"
 _NOTHING = "__lakehouse_nothing"
@@ -172,7 +172,7 @@ def _fields(schema: StructType, wanted: Wanted) -> tuple[list[Field], list[_Colu
         assert chosen is not None
         kind = DataType.fromDDL(stored) if stored else None
         texts = Fit(StringType(), StringType())
-        if (kind is None and not wanted.evolve) or (kind is not None and not _is_nested(kind)):
+        if (kind is None and not wanted.evolve) or (kind is not None and not is_nested(kind)):
             how = texts
         elif others and any(field.dataType != chosen.dataType for field in same):
             how = texts if kind is None else Fit(kind, kind, native=False)
@@ -187,12 +187,6 @@ def _fields(schema: StructType, wanted: Wanted) -> tuple[list[Field], list[_Colu
         if kind is not None and name.casefold() not in groups:
             add(name, Fit(kind, kind))
     return fields, columns
-
-
-def _is_nested(kind: DataType) -> bool:
-    from pyspark.sql.types import ArrayType, MapType, StructType
-
-    return isinstance(kind, ArrayType | MapType | StructType)
 
 
 def _native(

@@ -113,6 +113,13 @@ def primary(fields: Sequence[StructField], name: str) -> tuple[StructField | Non
     return field, sorted(other for other in by_name if other != chosen)
 
 
+def is_nested(kind: DataType) -> bool:
+    """Whether values of the type have values inside."""
+    from pyspark.sql.types import ArrayType, MapType, StructType
+
+    return isinstance(kind, ArrayType | MapType | StructType)
+
+
 def type_text(kind: DataType) -> str:
     """The canonical text of a type of Spark's."""
     return types.from_json(kind.jsonValue())

@@ -1,14 +1,40 @@
-"""ORC files."""
+"""ORC files: columns by name, with the types that they carry, as of Parquet.
+
+A file with a type that Spark does not know, such as `timestamp with local time zone`, fails by itself.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
-from lakehouse.sources.base import Later
+from lakehouse.sources.base import FileSource, SourceFile
+from lakehouse.sources.fields import Scan, Wanted
+from lakehouse.sources.filesystem import filesystem
+from lakehouse.sources.typed import Look, scan_typed
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
-class Options(Later):
+class Options(FileSource):
     """Keys of `source: {format: orc}`."""
+
+    spark_options = frozenset()
 
     format: Literal["orc"] = "orc"
     """ORC files; columns by name, with the types that they carry."""
+
+
+def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wanted: Wanted) -> Scan:
+    """Read the files; no Spark job. Their footers are read here on the driver."""
+    return scan_typed(spark, "orc", files, wanted, look)
+
+
+def look(file: SourceFile, storage: Mapping[str, str]) -> Look:
+    """What the file's footer says; raises OSError or ValueError when it has none."""
+    from pyarrow import orc
+
+    store, inner = filesystem(file.path, storage)
+    with store.open_input_file(inner(file.path)) as stream:
+        return Look(str(orc.ORCFile(stream).schema))

@@ -1,14 +1,76 @@
-"""Parquet files."""
+"""Parquet files: columns by name, with the types that they carry.
+
+A new column gets a type that the values of all files of its batch fit unchanged, text where there is no other. A value
+that does not fit the stored type is rescued. What Delta has no type for (times of day, intervals) is stored as text;
+nanoseconds are cut to microseconds, with a warning.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
-from lakehouse.sources.base import Later
+from lakehouse.sources.base import FileSource, SourceFile
+from lakehouse.sources.fields import Scan, Wanted
+from lakehouse.sources.filesystem import filesystem
+from lakehouse.sources.typed import Look, scan_typed
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_SPARKS_OWN = b"org.apache.spark.sql.parquet.row.metadata"
 
 
-class Options(Later):
+class Options(FileSource):
     """Keys of `source: {format: parquet}`."""
+
+    spark_options = frozenset()
 
     format: Literal["parquet"] = "parquet"
     """Parquet files; columns by name, with the types that they carry."""
+
+
+def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wanted: Wanted) -> Scan:
+    """Read the files; ONE Spark job for each schema among them. Their footers are read here on the driver."""
+    spark.conf.set("spark.sql.timeType.enabled", "true")  # without, it refuses files that have a time of day
+    return scan_typed(spark, "parquet", files, wanted, look)
+
+
+def look(file: SourceFile, storage: Mapping[str, str]) -> Look:
+    """What the file's footer says; raises OSError or ValueError when it has none."""
+    import pyarrow.parquet as pq
+
+    store, inner = filesystem(file.path, storage)
+    with store.open_input_file(inner(file.path)) as stream:
+        footer = pq.read_metadata(stream)
+    leaves = [footer.schema.column(i) for i in range(footer.num_columns)]
+    text = "\n".join(
+        f"{c.path} {c.physical_type} {c.logical_type} {c.max_definition_level} {c.max_repetition_level}" for c in leaves
+    )
+    own = (footer.metadata or {}).get(_SPARKS_OWN, b"").decode()  # it may ask for other types
+    top = {i: leaf for i, leaf in enumerate(leaves) if leaf.path == leaf.name}
+    return Look(
+        f"{text}\n{own}",
+        frozenset(leaf.name for i, leaf in top.items() if _has_value(footer, i)),
+        {leaf.name: utc for leaf in top.values() if (utc := _nanoseconds(leaf)) is not None},
+    )
+
+
+def _has_value(footer: Any, column: int) -> bool:
+    """Whether the column's statistics say that it is not NULL everywhere."""
+    chunks = (footer.row_group(i).column(column) for i in range(footer.num_row_groups))
+    return any(
+        chunk.statistics is not None
+        and chunk.statistics.has_null_count
+        and chunk.statistics.null_count < chunk.num_values
+        for chunk in chunks
+    )
+
+
+def _nanoseconds(leaf: Any) -> bool | None:
+    """For a timestamp in nanoseconds, whether it is an instant; None for all else."""
+    kind = json.loads(leaf.logical_type.to_json())
+    if kind.get("Type") != "Timestamp" or kind.get("timeUnit") != "nanoseconds":
+        return None
+    return bool(kind["isAdjustedToUTC"])

@@ -1,14 +1,35 @@
-"""Plain text."""
+"""Plain text: one row per line, or per file with `wholetext`."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lakehouse.sources.base import Later
+from lakehouse.sources.base import FileSource, SourceFile
+from lakehouse.sources.fields import RAW, Field, Part, Scan, Wanted
+from lakehouse.sources.reading import file_columns, reader, spark_paths
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
-class Options(Later):
+class Options(FileSource):
     """Keys of `source: {format: text}`."""
+
+    spark_options: ClassVar[frozenset[str] | None] = frozenset(["lineSep", "wholetext"])
+    arrives_as: ClassVar[str | None] = "string"
 
     format: Literal["text"] = "text"
     """Plain text: one row per line in the column `value`."""
+
+
+def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wanted: Wanted) -> Scan:
+    """Read the files; no Spark job. A line is never bad: its bytes are taken as they are."""
+    from pyspark.sql import functions as F
+
+    if not files:
+        return Scan([], clean=True)
+    frame = reader(spark, options.options).format("text").load(spark_paths(files))
+    nothing = F.lit(None).cast("string").alias(RAW)
+    frame = frame.select(F.col("value").alias("c0"), nothing, *file_columns(frame, files))
+    return Scan([Part(frame, [Field("value", "c0", has_value=True)], complaint="")], clean=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.ingest.batch import BatchRequest, Ingested
 from lakehouse.quality.models import ColumnSpec
-from lakehouse.sources import csv, json
 from lakehouse.sources.auto_loader import AutoLoader
 from lakehouse.sources.copy_into import CopyInto
 from lakehouse.state.listing import list_files
@@ -48,7 +48,7 @@ class Feed:
         source: Mapping[str, Any] | None = None,
         **keys: Any,
     ) -> BatchRequest:
-        module = {"csv": csv, "json": json}[self.kind]
+        module: Any = import_module(f"lakehouse.sources.{self.kind}")
         options = {"header": True} if options is None and self.kind == "csv" else options
         spec = module.Options.model_validate({"path": str(self.root), "options": options or {}, **(source or {})})
         return BatchRequest(

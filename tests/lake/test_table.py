@@ -11,7 +11,7 @@ import pytest
 from lakehouse.errors import StepError
 from lakehouse.lake.log import Log
 from lakehouse.lake.signature import Signature
-from lakehouse.lake.table import Column, Definition, alter, create, differences
+from lakehouse.lake.table import Column, Definition, alter, create, differences, enable, features
 from lakehouse.lake.target import Target
 from lakehouse.names import TableName
 
@@ -126,3 +126,18 @@ def test_new_columns_compare_without_case() -> None:
     target = Target(TableName("bronze", "t"), "/lake/t", {"A": "int", "b": "int"}, {"a": "int"})
     assert target.new_columns == ("b",)
     assert Target(TableName("bronze", "t"), "/la`ke", {}, {}).sql == "delta.`/la``ke`"
+
+
+def test_a_table_feature_is_enabled_once_for_the_types_that_need_it(spark: SparkSession, tmp_path: Path) -> None:
+    log = made(spark, tmp_path / "t", Definition({"id": Column("int")}))
+    assert features(log, ["struct<timestamp_ntz:int,variant:array<string>>", "timestamp"]) == {}
+    wanted = ["array<struct<at:timestamp_ntz>>", "variant"]
+    assert enable(spark, log, wanted, signature("alter")) == 1
+    rows = spark.sql("SELECT 1 AS id, array(named_struct('at', TIMESTAMP_NTZ'2024-01-01')) AS n, parse_json('1') AS v")
+    rows.write.format("delta").mode("append").option("mergeSchema", "true").save(log.path)
+    again = Log.require(log.path)
+    assert again.version == 2
+    assert enable(spark, again, wanted, signature("alter")) == 0
+    definition = Definition({"n": Column(wanted[0]), "v": Column(wanted[1])})
+    assert list(differences(log, definition)) == ["enable timestampNtz, variantType"]
+    assert differences(again, definition) == {}

@@ -268,12 +268,15 @@ def tables(draw: st.DrawFn, layer: str) -> dict[str, Any]:
 
 def source(options: type[BaseModel]) -> Strategy:
     """A source of a format that is built, with options that its reader knows."""
-    named = typing.cast("type[sources.Source]", options).spark_options or frozenset({"any"})
+    known = typing.cast("type[sources.Source]", options).spark_options
+    named = sorted({"any"} if known is None else known)
     word = typing.get_args(options.model_fields["format"].annotation)[0]
     return st.builds(
         lambda keys, given: {**keys, "format": word, **({"options": given} if given else {})},
         made(options).map(lambda keys: {k: v for k, v in keys.items() if k != "options"}),
-        st.dictionaries(st.sampled_from(sorted(named)), TEXT | st.booleans() | st.integers(), max_size=3),
+        st.dictionaries(st.sampled_from(named), TEXT | st.booleans() | st.integers(), max_size=3)
+        if named
+        else st.just({}),
     ).filter(lambda value: accepted(options, value))
 
 

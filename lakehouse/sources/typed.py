@@ -1,0 +1,168 @@
+"""Files that say themselves which columns of which types they have: those of one schema are read together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from lakehouse.names import quoted
+from lakehouse.sources.base import SourceFile
+from lakehouse.sources.conform import as_json, common, storable, way
+from lakehouse.sources.fields import RAW, Field, Part, Scan, Wanted, same_names
+from lakehouse.sources.nested import is_nested, type_text
+from lakehouse.sources.reading import file_columns, reader, spark_paths
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, SparkSession
+    from pyspark.sql.types import DataType, StructField, StructType
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a file says about itself."""
+
+    schema: str
+    """Its own schema; files with the same text are read together."""
+    valued: frozenset[str] = frozenset()
+    """Columns that have a value, as far as it says so."""
+    nanoseconds: Mapping[str, bool] = field(default_factory=dict)
+    """Columns that are timestamps in nanoseconds, which Spark reads as numbers -> whether they are instants."""
+
+
+def scan_typed(
+    spark: SparkSession,
+    format_: str,
+    files: Sequence[SourceFile],
+    wanted: Wanted,
+    look: Callable[[SourceFile, Mapping[str, str]], Look],
+) -> Scan:
+    """Read the files, those with the same schema together; the Spark jobs are those of Spark's own inference.
+
+    `look` runs on the driver and raises OSError or ValueError for a file that cannot be read. A new column gets a type
+    that the values of all these files fit unchanged; a stored one keeps its own, and what does not fit it is rescued
+    (S19).
+    """
+    from pyspark.errors import ParseException
+
+    failed: dict[str, str] = {}
+    groups: dict[str, list[SourceFile]] = defaultdict(list)
+    looks: dict[str, Look] = {}
+    for file, seen in zip(files, _looks(files, look, wanted.storage), strict=True):
+        if isinstance(seen, Exception):
+            failed[file.path] = f"cannot be read: {seen}"
+        else:
+            groups[seen.schema].append(file)
+            looks[seen.schema] = replace(seen, valued=seen.valued | looks.get(seen.schema, seen).valued)
+    if any(seen.nanoseconds for seen in looks.values()):
+        spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
+    shapes: list[_Shape] = []
+    for schema, group in groups.items():
+        try:
+            came = reader(spark, {}).format(format_).load(spark_paths(group[:1])).schema
+            trouble = same_names(came.fieldNames(), wanted)
+        except ParseException as error:  # of the file's own names for its types
+            trouble = f"cannot be read: it has a type that Spark does not know: {str(error).splitlines()[-1]}"
+        if trouble:
+            failed |= dict.fromkeys([file.path for file in group], trouble)
+        else:
+            shapes.append(_Shape(group, came, looks[schema]))
+    types = _types(shapes, wanted)
+    return Scan([_part(spark, format_, shape, types, wanted) for shape in shapes], failed, _cut(shapes), clean=True)
+
+
+def _looks(
+    files: Sequence[SourceFile], look: Callable[[SourceFile, Mapping[str, str]], Look], storage: Mapping[str, str]
+) -> list[Look | Exception]:
+    def one(file: SourceFile) -> Look | Exception:
+        try:
+            return look(file, storage)
+        except (OSError, ValueError) as error:
+            return error
+
+    with ThreadPoolExecutor(8) as threads:
+        return list(threads.map(one, files))
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Files of one schema."""
+
+    files: Sequence[SourceFile]
+    came: StructType
+    look: Look
+
+    @property
+    def fields(self) -> list[StructField]:
+        """The fields that can have a value, with the types that they mean."""
+        from pyspark.sql.types import NullType, StructField, TimestampNTZType, TimestampType
+
+        found = [item for item in self.came.fields if not isinstance(item.dataType, NullType)]
+        meant = {name: TimestampType() if utc else TimestampNTZType() for name, utc in self.look.nanoseconds.items()}
+        return [StructField(item.name, meant.get(item.name, item.dataType)) for item in found]
+
+    def value(self, name: str) -> Column:
+        """The field's value, as the type that it means."""
+        from pyspark.sql import functions as F
+
+        if name not in self.look.nanoseconds:
+            return F.col(quoted(name))
+        # `div` cuts towards zero, and times before 1970 are below it
+        micros = F.expr(f"{quoted(name)} div 1000 - if({quoted(name)} % 1000 < 0, 1, 0)")
+        if self.look.nanoseconds[name]:
+            return F.timestamp_micros(micros)
+        return F.timestamp_add("MICROSECOND", micros, F.lit("1970-01-01").cast("timestamp_ntz"))
+
+
+def _cut(shapes: Sequence[_Shape]) -> list[str]:
+    names = sorted({name for shape in shapes for name in shape.look.nanoseconds})
+    return [f"nanoseconds are cut to microseconds, which is what Delta stores: {', '.join(names)}"] if names else []
+
+
+def _types(shapes: Iterable[_Shape], wanted: Wanted) -> Mapping[str, DataType]:
+    """Column, in small letters -> its type once all these files are in."""
+    from pyspark.sql.types import DataType
+
+    found: dict[str, DataType] = {}
+    for item in (item for shape in shapes for item in shape.fields):
+        fold = wanted.name(item.name).casefold()
+        stored = wanted.type(item.name)
+        if stored is None:
+            kind = way(item.dataType, None, wanted).stored
+            found[fold] = common(found[fold], kind) if fold in found else kind
+        else:
+            kind = found.get(fold) or DataType.fromDDL(stored)
+            found[fold] = way(item.dataType, kind, wanted).stored if is_nested(kind) else kind
+    return found
+
+
+def _part(spark: SparkSession, format_: str, shape: _Shape, types: Mapping[str, DataType], wanted: Wanted) -> Part:
+    """The files of one schema as one frame."""
+    from pyspark.sql import functions as F
+
+    frame = reader(spark, {}).format(format_).schema(shape.came).load(spark_paths(shape.files))
+    fields: list[Field] = []
+    columns: list[Column] = []
+    for item in shape.fields:
+        column = f"c{len(columns)}"
+        value, how = _placed(shape.value(item.name), item, types[wanted.name(item.name).casefold()], wanted)
+        columns.append(value.alias(column))
+        fields.append(replace(how, column=column, has_value=True if item.name in shape.look.valued else None))
+    frame = frame.select(*columns, F.lit(None).cast("string").alias(RAW), *file_columns(frame, shape.files))
+    return Part(frame, fields, complaint="")
+
+
+def _placed(value: Column, item: StructField, target: DataType, wanted: Wanted) -> tuple[Column, Field]:
+    """The value as the frame has it for a column of this type, and what is to become of it."""
+    how = way(item.dataType, target, wanted)
+    if how.take is not None:
+        return how.take(value), Field(item.name, "", type_text(how.stored))
+    if not is_nested(item.dataType) and not is_nested(target):
+        ours = storable(item.dataType)  # each value is cast, and rescued where it does not fit
+        return value.cast(ours), Field(item.name, "", type_text(ours))
+    text = as_json(value.cast(how.named)) if is_nested(item.dataType) else value.cast("string")
+    if not is_nested(target):
+        return text, Field(item.name, "")
+    return text, Field(item.name, "", type_text(how.stored), how.stored, how.foreign)
