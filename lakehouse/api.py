@@ -7,13 +7,14 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from lakehouse.errors import Position, Problem, SpecError, suggestion, without_secrets
+from lakehouse.errors import LakehouseError, Position, Problem, SpecError, suggestion, without_secrets
 from lakehouse.names import TableName
 from lakehouse.planning.compile import compile, problems_of
 from lakehouse.planning.steps import Plan
 from lakehouse.spec.environment import Environment
 from lakehouse.spec.load import Project, Survey, survey, survey_of
 from lakehouse.spec.models import Pipeline
+from lakehouse.state.known import Again
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -89,19 +90,28 @@ def run(
     select: Selectors = (),
     exclude: Selectors = (),
     retry_failed: bool = False,
+    force: bool = False,
     listener: Listener | None = None,
     log_level: str = "info",
 ) -> RunResult:
     """Run the selected steps; only what is new is read.
 
-    `spark` is a session of the caller's own, otherwise one is started if anything has to be done. A step that fails
-    is in the result with its error; SpecError, MachineError and LockTaken are raised before any step starts.
+    `retry_failed` takes files again that could not be read; `force` all files of `copy_into` tables, whose rows are
+    then in the table twice. `spark` is a session of the caller's own, otherwise one is started if anything has to be
+    done. A step that fails is in the result with its error; SpecError, MachineError and LockTaken are raised before any
+    step starts.
     """
     from lakehouse.engine.execute import execute
 
-    return execute(
-        compiled(source, select, exclude), spark, retry_failed=retry_failed, listener=listener, log_level=log_level
-    )
+    plan = compiled(source, select, exclude)
+    if force and not any(step.spec.copy_into for step in plan.chosen()):
+        raise LakehouseError(
+            "`force` has nothing to load again: no chosen table is loaded by `copy_into`",
+            code="run.force",
+            fix="choose such a table; what `auto_loader` has loaded is not loaded again",
+        )
+    again = Again(failed=retry_failed, loaded=force)
+    return execute(plan, spark, again=again, listener=listener, log_level=log_level)
 
 
 @_without_secrets

@@ -102,6 +102,9 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Take files again that could not be read before.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Load all files of `copy_into` tables again; their rows are doubled.")
+    ] = False,
     as_json: Json = False,
     log_level: Annotated[LogLevel, typer.Option("--log-level", help="How much to tell on the way.")] = LogLevel.INFO,
 ) -> None:
@@ -123,6 +126,7 @@ def run(
             select=select or (),
             exclude=exclude or (),
             retry_failed=retry_failed,
+            force=force,
             listener=progress,
             log_level=log_level.value,
         )

@@ -27,6 +27,7 @@ from lakehouse.errors import LakehouseError, TransientError
 from lakehouse.planning.steps import Plan, Step
 from lakehouse.redaction import redacted
 from lakehouse.spec.environment import Environment
+from lakehouse.state.known import NOT_AGAIN, Again
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,7 +43,7 @@ def execute(
     plan: Plan,
     spark: SparkSession | None = None,
     *,
-    retry_failed: bool = False,
+    again: Again = NOT_AGAIN,
     listener: Listener | None = None,
     log_level: str = "info",
 ) -> RunResult:
@@ -56,7 +57,7 @@ def execute(
     control = Control(environment.control_path, environment.storage)
     audit = Audit(control)
     began = time.monotonic()
-    run = Run(plan, control, lambda _: None, retry_failed=retry_failed, given=spark)
+    run = Run(plan, control, lambda _: None, again=again, given=spark)
     result = RunResult(run.id, environment.name, run.started_at, lake=environment.lake_path)
     stop = threading.Event()
 

@@ -20,6 +20,7 @@ from lakehouse.names import TableName
 from lakehouse.planning.inputs import read_only
 from lakehouse.planning.late import date_of, with_values
 from lakehouse.planning.steps import Plan, Step
+from lakehouse.state.known import NOT_AGAIN, Again
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -32,7 +33,7 @@ class Run:
     plan: Plan
     control: Control
     tell: Listener
-    retry_failed: bool = False
+    again: Again = NOT_AGAIN
     given: SparkSession | None = None
     id: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}")
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))

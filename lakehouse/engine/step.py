@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lakehouse.control import commits
 from lakehouse.control.ledger import Ledger
@@ -22,6 +23,7 @@ from lakehouse.planning.known import BRONZE
 from lakehouse.planning.steps import Step
 from lakehouse.quality.rows import types_of
 from lakehouse.sources.base import SourceFile
+from lakehouse.state.known import Again
 from lakehouse.state.observe import State, listed, observe
 from lakehouse.state.place import place
 
@@ -52,14 +54,14 @@ def _perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> No
     environment = run.plan.project.environment
     files = listed(environment, step.spec)
     inputs = run.inputs(step)
-    retry_failed, lost, did, loaded = run.retry_failed, 0, False, False
+    again, lost, did, loaded = _again(run, step), 0, False, False
     while True:
         if deadline.expired or run.stopping.is_set():
             # cancelling ends a job of Spark's; between two jobs there is none
             raise StepError(f"{step.name} was stopped between two commits; the next run goes on from there")
         state = observe(
             environment, run.control, step.name, step.spec,
-            files=files, inputs=inputs, run=run.id, retry_failed=retry_failed,
+            files=files, inputs=inputs, run=run.id, again=again,
         )  # fmt: skip
         result.table_id = state.log.table_id if state.log else None
         decision = decide(step, state)
@@ -83,11 +85,15 @@ def _perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> No
         else:
             if not loaded:
                 result.reason = "; ".join(filter(None, [result.reason, decision.reason]))
-            # files of this run that failed are not tried again in this run
-            did, loaded, retry_failed = True, True, False
+            did, loaded, again = True, True, again.once(decision.sequence)
     result.status = Status.COMPLETED
     if loaded:
         maintain.after(run, step, result)
+
+
+def _again(run: Run, step: Step) -> Again:
+    """What the run takes again of this table: all files only of one that is loaded by `copy_into`."""
+    return replace(run.again, loaded=run.again.loaded and step.spec.copy_into is not None)
 
 
 def _lost(step: Step, lost: int) -> int:

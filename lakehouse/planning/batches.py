@@ -16,6 +16,11 @@ def limits(table: Table) -> tuple[int, int | None]:
     return loader.max_files_per_trigger or 1000, loader.max_bytes_per_trigger
 
 
+def overwrites(table: Table) -> bool:
+    """Whether a file that changed is another file."""
+    return table.auto_loader is not None and table.auto_loader.allow_overwrites
+
+
 def cut(files: Sequence[SourceFile], max_files: int, max_bytes: int | None) -> list[tuple[SourceFile, ...]]:
     """Files, in order, in batches of at most so many files and bytes, at least one file each (S2)."""
     batches: list[list[SourceFile]] = []

@@ -11,7 +11,7 @@ from lakehouse.errors import OffsetError, StepError
 from lakehouse.lake.log import Log
 from lakehouse.lake.signature import Offset
 from lakehouse.names import TableName
-from lakehouse.planning.batches import counted, cut, limits
+from lakehouse.planning.batches import counted, cut, limits, overwrites
 from lakehouse.planning.definition import alterations
 from lakehouse.planning.ranges import Range, check_increment, has_moved, range_of, versions
 from lakehouse.planning.references import moving_parts
@@ -138,7 +138,7 @@ def decide(step: Step, state: State) -> Decision:
             fix="RESTORE it to the version before, or move it away to have the table made anew",
         )
     where = place(log, state.commits)
-    settle = _unsettled(state, log, where)
+    settle = _unsettled(step, state, log, where)
     if settle.is_something:
         return replace(settle, then=_afterwards(step, state, log, settle))
     found = _settled(step, state, log, where)
@@ -191,14 +191,14 @@ def _notes(state: State, log: Log, where: Place) -> tuple[Confirmation, ...]:
     return note(log, state.commits, where)
 
 
-def _unsettled(state: State, log: Log, where: Place) -> Settle:
+def _unsettled(step: Step, state: State, log: Log, where: Place) -> Settle:
     standing = state.standing
     confirm, clean = unconfirmed(log, state.commits, where), state.commits.dead(log)
     restores = state.commits.unnoted(log)
     if standing is None:
         return Settle(where, confirm, restores, clean=clean)
     settled = not (standing.late_results or standing.undone)
-    changed = tuple(standing.changed_files(state.files)) if settled else ()
+    changed = tuple(standing.changed_files(state.files)) if settled and not overwrites(step.spec) else ()
     return Settle(where, confirm, restores, standing.late_results, standing.undone, clean, changed)
 
 
@@ -220,7 +220,7 @@ def _files(step: Step, state: State, base: int, where: Place) -> Work | Idle:
         return _file_work(
             where, base, (batch,), f"batch {batch.number} was planned and not committed: the same files again"
         )
-    new = standing.new_files(state.files, retry_failed=state.retry_failed)
+    new = standing.new_files(state.files, allow_overwrites=overwrites(step.spec), again=state.again)
     known = counted(len(state.files), "file")
     if not new:
         return Idle(where, f"no new files among {known}" if state.files else "no files")

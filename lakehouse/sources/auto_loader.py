@@ -77,7 +77,7 @@ class AutoLoader(Model):
     """At most so many files per batch."""
     max_bytes_per_trigger: Bytes | None = None
     """A batch takes no further file once it has so many bytes."""
-    allow_overwrites: bool = Field(False, json_schema_extra=LATER)
+    allow_overwrites: bool = False
     """Load a file again when its size or modification time has changed."""
     clean_source: CleanSource | None = Field(None, json_schema_extra=LATER)
     """Delete or move files once they are loaded."""

@@ -102,6 +102,7 @@ ERRORS: dict[str, str] = {
     "plan.conflict": "Another process planned a batch of the same table first; decided again.",
     "pyspark": "pyspark is not installed.",
     "quarantine": "Rows were to be set aside although no rule sets rows aside; a defect of the library.",
+    "run.force": "`--force` was given, and no chosen table is loaded by `copy_into`.",
     "schema.missing": "`schema` names a column that the input does not have.",
     "schema.type": "A column is of a type from which there is no way to the declared one.",
     "secret.missing": "A secret is not where its provider looks for it.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pyarrow as pa
@@ -15,6 +15,26 @@ LOADED, PLANNED, FAILED, SKIPPED = "loaded", "planned", "failed", "skipped"
 MANY = 10_000
 """Rows from which on threads are worth their start."""
 _KEY = ["path", "size", "modified"]
+
+
+@dataclass(frozen=True)
+class Again:
+    """Which files are taken although the ledger knows them."""
+
+    failed: bool = False
+    """Those that could not be read."""
+    loaded: bool = False
+    """All."""
+    before: int | None = None
+    """Only those whose newest batch is below this one, so that one run takes no file twice."""
+
+    def once(self, batch: int) -> Again:
+        """The same for the rest of a run whose first batch is this one."""
+        return self if self.before is not None else replace(self, before=batch)
+
+
+NOT_AGAIN = Again()
+"""A known file is never taken again."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +83,17 @@ class Known:
         """One row per path: what the newest batch that knows it says."""
         return _newest(self.files, ["path"])
 
-    def new(self, listing: Sequence[SourceFile], allow_overwrites: bool, retry_failed: bool) -> list[SourceFile]:
+    def new(self, listing: Sequence[SourceFile], allow_overwrites: bool, again: Again) -> list[SourceFile]:
         """The listed files that are to be loaded, in the listing's order."""
-        if allow_overwrites:
-            found = _match(listing, self.files, _KEY)
-            return [f for f, s in zip(listing, found["status"].to_pylist(), strict=True)
-                    if s is None or (s == FAILED and retry_failed)]  # fmt: skip
-        found = _match(listing, self.newest, ["path"])
-        wanted = pc.is_null(found["status"])
+        found = _match(listing, self.files if allow_overwrites else self.newest, _KEY if allow_overwrites else ["path"])
+        unknown = pc.is_null(found["status"])
         failed = pc.fill_null(pc.equal(found["status"], FAILED), False)
-        again = failed if retry_failed else pc.and_(failed, _differs(found))
-        return _pick(listing, pc.or_(wanted, again))
+        # with `allow_overwrites` a file that changed is unknown
+        wanted = unknown if allow_overwrites else pc.or_(unknown, pc.and_(failed, _differs(found)))
+        if again.failed or again.loaded:
+            earlier = True if again.before is None else pc.fill_null(pc.less(found["batch"], again.before), False)
+            wanted = pc.or_(wanted, pc.and_(earlier, pc.or_(failed, again.loaded)))
+        return _pick(listing, wanted)
 
     def changed(self, listing: Sequence[SourceFile]) -> list[SourceFile]:
         """The listed files that were loaded with another size or modification time, as long as nobody noted it."""
@@ -113,7 +133,7 @@ def _match(listing: Sequence[SourceFile], files: pa.Table, keys: list[str]) -> p
             "position": pa.array(range(len(listing)), pa.int64()),
         }
     )
-    known = files.select(sorted({*keys, "status", "size", "modified"}))
+    known = files.select(sorted({*keys, "status", "size", "modified", "batch"}))
     if keys == ["path"]:
         known = known.rename_columns({"size": "known_size", "modified": "known_modified"})
     return listed.join(known, keys=keys, join_type="left outer", use_threads=len(listing) > MANY).sort_by("position")

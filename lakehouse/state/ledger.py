@@ -21,7 +21,7 @@ from lakehouse.control.tables import FILES
 from lakehouse.errors import OffsetError
 from lakehouse.lake.lineage import History, Lineage, between, expired_path, lineage, restores
 from lakehouse.sources.base import SourceFile
-from lakehouse.state.known import MANY, Known
+from lakehouse.state.known import MANY, NOT_AGAIN, Again, Known
 
 _UNFINISHED = ("replay", "erase")
 _ANEW = "bring `_lakehouse` back from a backup, or delete the table's folder to have all its files loaded again"
@@ -82,15 +82,13 @@ class Standing:
         listing: Sequence[SourceFile],
         *,
         allow_overwrites: bool = False,
-        retry_failed: bool = False,
-        force: bool = False,
+        again: Again = NOT_AGAIN,
     ) -> list[SourceFile]:
         """The files to load, sorted by (modification time, path): unknown ones, and failed ones that changed (S1, S4).
 
-        `allow_overwrites`: a file is known by path, size and modification time; `retry_failed`: failed ones too;
-        `force`: all.
+        `allow_overwrites`: a file is known by path, size and modification time; `again`: known ones too.
         """
-        found = list(listing) if force else self.known.new(listing, allow_overwrites, retry_failed)
+        found = self.known.new(listing, allow_overwrites, again)
         return sorted(found, key=lambda f: (f.modified, f.path))
 
     def changed_files(self, listing: Sequence[SourceFile]) -> list[SourceFile]:

@@ -14,6 +14,7 @@ from lakehouse.names import TableName
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.spec.environment import Environment
 from lakehouse.spec.table import Table
+from lakehouse.state.known import NOT_AGAIN, Again
 from lakehouse.state.ledger import Standing, stand
 from lakehouse.state.listing import list_files
 from lakehouse.state.place import Commits
@@ -37,7 +38,8 @@ class State:
     """Bronze: the source's files, by (modification time, path)."""
     inputs: Mapping[TableName, Log | None] = field(default_factory=dict)
     """The tables that are read, at their pins."""
-    retry_failed: bool = False
+    again: Again = NOT_AGAIN
+    """Bronze: files that are taken although they are known."""
 
 
 def listed(environment: Environment, table: Table) -> Sequence[SourceFile]:
@@ -58,7 +60,7 @@ def observe(
     inputs: Mapping[TableName, Log | None] | None = None,
     looked: tuple[Log | None] | None = None,
     run: str = "",
-    retry_failed: bool = False,
+    again: Again = NOT_AGAIN,
 ) -> State:
     """Look at the table, its rows in the control plane and, of a Bronze table, its ledger.
 
@@ -68,14 +70,14 @@ def observe(
     log = looked[0] if looked else Log.open(environment.table_path(name), environment.storage)
     if log is None:
         standing = Standing(0, {}, frozenset()) if table.source is not None else None
-        return State(None, standing=standing, files=files, inputs=inputs or {}, retry_failed=retry_failed)
+        return State(None, standing=standing, files=files, inputs=inputs or {}, again=again)
     table_id = log.table_id or ""
     rows = Commits.read(control, table_id)
     if table.source is None:
         return State(log, rows, inputs=inputs or {})
     ledger = Ledger.open(control, table_id, table=str(name), run=run)
     standing = stand(ledger, log, rows)
-    return State(log, rows, ledger, standing, files, retry_failed=retry_failed)
+    return State(log, rows, ledger, standing, files, again=again)
 
 
 def opened(environment: Environment, names: Iterable[TableName]) -> dict[TableName, Log | None]:

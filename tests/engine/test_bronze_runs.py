@@ -6,9 +6,12 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 import lakehouse
 from lakehouse.control.ledger import Ledger
 from lakehouse.engine.results import Status
+from lakehouse.errors import LakehouseError
 from lakehouse.names import TableName
 from lakehouse.sources.base import SourceFile
 from lakehouse.state.ledger import stand
@@ -85,6 +88,45 @@ def test_s3_s4_a_batch_that_was_planned_is_replayed_with_its_files_its_number_an
     assert lake.run()["bronze.a"].status is Status.IDLE, "it is as it was when it failed"
     assert lake.run(retry_failed=True)["bronze.a"].files_read == 1
     assert lake.rows("bronze.a", "id", "_batch") == [(1, 1), (2, 3), (3, 2)]
+
+
+def test_s1_with_allow_overwrites_a_file_that_changed_is_another_file(lake: Lake) -> None:
+    lake.bronze(options="allow_overwrites: true")
+    lake.file("1.csv", "1,10,x")
+    lake.file("2.csv", "2,20,y")
+    lake.run()
+    lake.file("1.csv", "1,11,x")
+    result = lake.run()["bronze.a"]
+    assert (result.files_read, result.warnings) == (1, [])
+    assert lake.rows("bronze.a", "n", "_batch") == [(10, 1), (11, 2), (20, 1)]
+    assert lake.files() == {"1.csv": "loaded", "2.csv": "loaded"}
+    assert lake.run()["bronze.a"].status is Status.IDLE
+
+
+def test_failed_files_of_several_batches_are_tried_again_once_each(lake: Lake) -> None:
+    lake.bronze(options="max_files_per_trigger: 1")
+    for name in ("1.csv.gz", "2.csv.gz", "3.csv.gz"):
+        lake.file(name, "1,10,x")  # no gzip
+    lake.run()
+    result = lake.run(retry_failed=True)["bronze.a"]
+    assert lake.ledger("batch", "path", kind="failed") == [(n, f"{(n - 1) % 3 + 1}.csv.gz") for n in range(1, 7)]
+    assert (result.commits, result.sequence) == (3, 6)
+
+
+def test_force_loads_the_files_of_copy_into_again_and_no_others(lake: Lake) -> None:
+    lake.bronze()
+    source = 'source: {format: csv, path: "${landing}/a", options: {header: true}}\n'
+    lake.tables(bronze={"copied": source + "copy_into: {}\nschema: {id: int, n: int}"})
+    lake.file("1.csv", "1,10,x")
+    lake.run()
+    lake.file("2.csv", "2,20,y")
+    result = lake.run(force=True)
+    assert (result["bronze.a"].files_read, result["bronze.copied"].files_read) == (1, 2)
+    assert lake.rows("bronze.copied", "id", "_batch") == [(1, 1), (1, 2), (2, 2)]
+    assert lake.rows("bronze.a", "id") == [(1,), (2,)]
+    assert not lake.run().used_spark
+    with pytest.raises(LakehouseError, match="no chosen table is loaded by `copy_into`"):
+        lake.run(force=True, select="bronze.a")
 
 
 def test_s5_a_batch_without_rows_takes_its_number_and_is_not_loaded_again(lake: Lake) -> None:

@@ -16,6 +16,7 @@ from lakehouse.errors import OffsetError, StepError
 from lakehouse.planning.compile import compile as compile_
 from lakehouse.planning.decide import Alter, Create, Decision, Idle, Settle, Work, decide
 from lakehouse.sources.base import SourceFile
+from lakehouse.state.known import Again
 from lakehouse.state.ledger import stand
 from lakehouse.state.place import Commits
 from tests.planning.projects import Lake, project
@@ -168,7 +169,7 @@ def test_s4_a_failed_file_is_taken_again_when_asked(lake: Lake) -> None:
     lake.write("bronze.a", 1, {"files": {"batch": 1}})
     book.result(1, "a1", 1)
     assert idle(lake, "bronze.a") == "no new files among 2 files"
-    assert [f.path for f in work(lake, "bronze.a", retry_failed=True).batches[0].files] == [second.path]
+    assert [f.path for f in work(lake, "bronze.a", again=Again(failed=True)).batches[0].files] == [second.path]
 
 
 def test_a_planned_batch_is_replayed_with_the_same_files_before_anything_new(lake: Lake) -> None:

@@ -19,6 +19,7 @@ from lakehouse.lake import lineage as lineages
 from lakehouse.lake.lineage import Between
 from lakehouse.sources.base import SourceFile
 from lakehouse.state import ledger as ledgers
+from lakehouse.state.known import Again
 from lakehouse.state.ledger import Result, Standing, judge, stand
 from lakehouse.state.place import Commits, Confirmation
 from tests.models import ledger_model as model
@@ -81,7 +82,7 @@ def test_s1_with_allow_overwrites_a_file_is_known_by_path_time_and_size() -> Non
 
 def test_force_takes_all() -> None:
     standing = judge(rows(*planned(1, A, B), result(1, "p", 1)), history([CREATED, ours(1, 1, "p", 0)], 1), NONE)
-    assert standing.new_files([B, A], force=True) == [A, B]
+    assert standing.new_files([B, A], again=Again(loaded=True)) == [A, B]
 
 
 def test_s4_a_failed_file_is_taken_again_when_it_changed_or_when_asked() -> None:
@@ -90,8 +91,8 @@ def test_s4_a_failed_file_is_taken_again_when_it_changed_or_when_asked() -> None
         rows(*planned(1, A, B), failed, result(1, "p", 1)), history([CREATED, ours(1, 1, "p", 0)], 1), NONE
     )
     assert standing.new_files([A, B]) == []
-    assert standing.new_files([A, B], retry_failed=True) == [B]
-    assert standing.new_files([A, B], retry_failed=True, allow_overwrites=True) == [B]
+    assert standing.new_files([A, B], again=Again(failed=True)) == [B]
+    assert standing.new_files([A, B], allow_overwrites=True, again=Again(failed=True)) == [B]
     bigger = SourceFile(B.path, B.size + 1, B.modified)
     assert standing.new_files([A, bigger]) == [bigger]
     status = {r["path"]: (r["status"], r["error"]) for r in standing.known.newest.to_pylist()}
@@ -103,14 +104,14 @@ def test_s4_a_failed_row_counts_only_when_its_attempt_committed() -> None:
     standing = judge(
         rows(*planned(1, A, B), failed, result(1, "p", 1)), history([CREATED, ours(1, 1, "p", 0)], 1), NONE
     )
-    assert standing.new_files([A, B], retry_failed=True) == []
+    assert standing.new_files([A, B], again=Again(failed=True)) == []
 
 
 def test_s26_skipped_files_stay_out_until_a_batch_takes_them() -> None:
     skipped = [{"kind": "skipped"} | of(f) for f in (A, B)]
     standing = judge(rows(*skipped), history([CREATED], None), NONE)
     assert standing.new_files([A, B, C]) == [C]
-    assert standing.new_files([A, B, C], retry_failed=True, allow_overwrites=True) == [C]
+    assert standing.new_files([A, B, C], allow_overwrites=True, again=Again(failed=True)) == [C]
     taken = judge(rows(*skipped, *planned(1, A), result(1, "p", 1)), history([CREATED, ours(1, 1, "p", 0)], 1), NONE)
     assert {r["path"]: r["status"] for r in taken.known.newest.to_pylist()} == {A.path: "loaded", B.path: "skipped"}
 
