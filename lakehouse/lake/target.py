@@ -38,6 +38,19 @@ class Target:
         there = {name.casefold() for name in self.existing}
         return tuple(name for name in self.columns if name.casefold() not in there)
 
+    @property
+    def grown_columns(self) -> tuple[str, ...]:
+        """Stored columns that get fields inside of them."""
+        there = {name.casefold(): text for name, text in self.existing.items()}
+        return tuple(
+            n for n, text in self.columns.items() if "struct<" in text and there.get(n.casefold(), text) != text
+        )
+
+    @property
+    def evolves(self) -> bool:
+        """Whether the write changes the table's columns."""
+        return bool(self.new_columns or self.grown_columns)
+
 
 def location(path: str) -> str:
     """The Delta table at a path as SQL names it."""

@@ -61,7 +61,7 @@ def _missing_keys(frame: DataFrame, target: Target, keys: tuple[str, ...]) -> No
         add(first, target)
         return
     names = ", ".join(quoted(name) for name in columns)
-    evolution = "WITH SCHEMA EVOLUTION " if target.new_columns else ""
+    evolution = "WITH SCHEMA EVOLUTION " if target.evolves else ""
     with view(first) as source:
         frame.sparkSession.sql(
             f"MERGE {evolution}INTO {target.sql} AS t USING {source} AS s "

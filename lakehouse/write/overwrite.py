@@ -38,6 +38,6 @@ def write(frame: DataFrame, target: Target, options: Model) -> None:
     else:
         # without a condition Delta would forget the columns of liquid clustering
         writer = writer.option("replaceWhere", "true")
-        if target.new_columns:
+        if target.evolves:
             writer = writer.option("mergeSchema", "true")
     writer.save(target.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakehouse.names import quoted
-from lakehouse.write.base import add, arrival, comparable, stored, view
+from lakehouse.write.base import add, arrival, comparable, comparable_grown, stored, view
 from lakehouse.write.merge.options import SEQUENCE, Merge
 from lakehouse.write.merge.sequence import HIDDEN, with_sequence
 
@@ -51,7 +51,7 @@ def newest(frame: DataFrame, target: Target, options: Merge) -> DataFrame:
 
 def merge_into(target: Target) -> str:
     """`MERGE … AS t`, adding columns when the table lacks some."""
-    return f"MERGE {'WITH SCHEMA EVOLUTION ' if target.new_columns else ''}INTO {target.sql} AS t"
+    return f"MERGE {'WITH SCHEMA EVOLUTION ' if target.evolves else ''}INTO {target.sql} AS t"
 
 
 def matched(options: Merge) -> str:
@@ -68,6 +68,9 @@ def same(columns: list[str], target: Target, options: Merge) -> str:
         text = target.columns[name]
         if name in new:
             parts.append(f"s.{quoted(name)} IS NULL")
+        elif name in target.grown_columns:
+            sides = (comparable_grown(f"{side}.{quoted(name)}") for side in "ts")
+            parts.append(" <=> ".join(sides))
         elif name.casefold() not in keys:
             parts.append(f"{comparable(f't.{quoted(name)}', text)} <=> {comparable(f's.{quoted(name)}', text)}")
     return " AND ".join(parts) or "true"

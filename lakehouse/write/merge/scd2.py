@@ -11,7 +11,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from lakehouse.names import literal, quoted
-from lakehouse.write.base import add, arrival, comparable, stored, view
+from lakehouse.write.base import add, arrival, comparable, grown, stored, view
 from lakehouse.write.merge.options import IS_CURRENT, SEQUENCE, VALID_FROM, VALID_TO, Merge
 from lakehouse.write.merge.scd1 import insert, matched, merge_into
 from lakehouse.write.merge.sequence import HIDDEN, with_sequence
@@ -122,11 +122,16 @@ def _known(frame: DataFrame, target: Target, options: Merge, columns: list[str])
         return coming.withColumn(_ROW, row)
     there = frame.sparkSession.read.format("delta").load(target.path)
     new = set(target.new_columns)
+
+    def as_coming(name: str) -> Column:
+        if name in new:
+            return F.lit(None).cast(content[name])
+        if name in target.grown_columns:
+            return grown(F.col(quoted(name)), there.schema[name].dataType, frame.schema[name].dataType)
+        return F.col(quoted(name))
+
     stored_rows = there.select(
-        *(
-            F.lit(None).cast(content[name]).alias(name) if name in new else F.col(quoted(name)).alias(name)
-            for name in columns
-        ),
+        *(as_coming(name).alias(name) for name in columns),
         F.col(VALID_FROM).alias(_AT),
         F.col(VALID_TO).alias(_UNTIL),
         F.col(SEQUENCE).alias(_SEEN),
