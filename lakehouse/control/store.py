@@ -24,6 +24,7 @@ from lakehouse.redaction import redacted_in
 _TOLD = frozenset({"error", "message", "reason", "details", "metrics", "variables", "sample", "observed"})
 """Columns for people, which show no secret; the others are what the next run goes by, and stay as they are."""
 NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+_TRIES = 5
 _RETRIES = 100
 _PROPERTIES = {
     FORMAT_PROPERTY: str(FORMAT),
@@ -111,26 +112,39 @@ class Control:
         data = rows if isinstance(rows, pa.Table) else to_arrow(spec, rows)
         if data.num_rows == 0:
             return
-        table = through if through is not None else self.create(name)
+        for left in reversed(range(_TRIES)):
+            try:
+                self._append(through if through is not None else self.create(name), data, transaction)
+            except CommitFailedError as error:
+                reason = str(error).lower()
+                remade = (
+                    "metadata changed" in reason
+                )  # another process made the table at this moment, or added a column
+                if transaction and (remade or "transaction failed" in reason):
+                    message = f"somebody else wrote {transaction[0]} meanwhile"
+                    raise PlanConflict(message, code="plan.conflict") from error
+                if not (remade and left and through is None):
+                    message = f"{self.path(name)} could not be written: {error}"
+                    raise TransientError(message, code="control.busy") from error
+            except (DeltaError, OSError) as error:
+                message = f"{self.path(name)} cannot be written: {error}"
+                raise MachineError(message, code="control.unwritable") from error
+            else:
+                return
+
+    def _append(self, table: DeltaTable, data: pa.Table, transaction: tuple[str, int] | None) -> None:
         known = {field.name for field in table.schema().fields}
-        try:
-            write_deltalake(
-                table,
-                data,
-                mode="append",
-                schema_mode=None if known.issuperset(data.column_names) else "merge",
-                commit_properties=CommitProperties(
-                    max_commit_retries=_RETRIES,
-                    app_transactions=[Transaction(*transaction)] if transaction else None,
-                ),
-                post_commithook_properties=NO_HOOKS,
-            )
-        except CommitFailedError as error:
-            if transaction and "transaction failed" in str(error).lower():
-                raise PlanConflict(f"somebody else wrote {transaction[0]} meanwhile", code="plan.conflict") from error
-            raise TransientError(f"{self.path(name)} could not be written: {error}", code="control.busy") from error
-        except (DeltaError, OSError) as error:
-            raise MachineError(f"{self.path(name)} cannot be written: {error}", code="control.unwritable") from error
+        write_deltalake(
+            table,
+            data,
+            mode="append",
+            schema_mode=None if known.issuperset(data.column_names) else "merge",
+            commit_properties=CommitProperties(
+                max_commit_retries=_RETRIES,
+                app_transactions=[Transaction(*transaction)] if transaction else None,
+            ),
+            post_commithook_properties=NO_HOOKS,
+        )
 
     def read(
         self,

@@ -14,7 +14,7 @@ from lakehouse.ingest.columns import Plan, Rules
 from lakehouse.names import quoted
 from lakehouse.quality.casts import strict_cast
 from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part
-from lakehouse.sources.nested import broken, parsed
+from lakehouse.sources.nested import MICROSECONDS, broken, parsed
 
 BAD = "__bad"
 """Why the row is not loaded: an array of failures, NULL for a good row."""
@@ -54,6 +54,8 @@ def placed(
             continue
         if item.shape is None and (item.stored == plan.columns[column] or "<" in item.stored):
             texts[column] = f"CAST({item.column} AS {plan.columns[column]})"
+            if item.rescue:
+                rescued[column] = F.col(item.rescue)
         else:
             if item.shape is not None:
                 frame = frame.withColumn(f"p_{item.column}", parsed(F.col(item.column), item.shape))
@@ -119,15 +121,16 @@ def _partitions(
         name = next((n for n in plan.columns if n.casefold() == rules.wanted.name(key).casefold()), None)
         text = _partition_text(key, request)
         same = by_name.get(rules.wanted.name(key).casefold())
+        other = F.lit(None).cast("string")
         if same is not None and rules.rescues:
             own = _text(F.col(same.column), same)
-            rescued[same.name] = F.when(~own.eqNullSafe(text), own)
+            other = rescued[same.name] = F.when(~own.eqNullSafe(text), own)
         if name is None:
             continue
         value = strict_cast(text, "string", plan.columns[name])
         found[name] = value
         if plan.columns[name] != "string":
-            rescued[name] = F.when(text.isNotNull() & value.isNull(), text)
+            rescued[name] = F.coalesce(F.when(text.isNotNull() & value.isNull(), text), other)
     return found
 
 
@@ -152,8 +155,10 @@ def _text(value: Column, item: Field) -> Column:
     if item.shape is not None:
         return value
     if "<" in item.stored:
-        return F.to_json(value)
-    return F.base64(value) if item.stored == "binary" else value.cast("string")
+        text = F.to_json(value, MICROSECONDS)
+    else:
+        text = F.base64(value) if item.stored == "binary" else value.cast("string")
+    return F.coalesce(F.col(item.rescue), text) if item.rescue else text
 
 
 def _rescued(rescued: Mapping[str, Column]) -> Column:
@@ -196,4 +201,6 @@ def _failures(part: Part, breaks: Sequence[tuple[str, Column]]) -> Column:
 
 def _as_json(part: Part) -> Column:
     """The record as JSON, where the text it came as is not kept."""
-    return F.to_json(F.struct(*[F.col(item.column).alias(item.name) for item in part.fields]))
+    fields = [_text(F.col(item.column), item) if item.rescue else F.col(item.column) for item in part.fields]
+    named = [value.alias(item.name) for value, item in zip(fields, part.fields, strict=True)]
+    return F.to_json(F.struct(*named), MICROSECONDS)

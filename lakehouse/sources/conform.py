@@ -1,18 +1,20 @@
-"""Values of one type as values of another, as long as none of them changes by it."""
+"""Values of one type as values of another: exactly, or not at all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from lakehouse.lake import types
+from lakehouse.quality.casts import castable, strict_cast
 from lakehouse.sources.fields import Wanted
-from lakehouse.sources.nested import is_nested
+from lakehouse.sources.nested import MICROSECONDS, is_nested
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
-    from pyspark.sql.types import DataType, DecimalType, StructField, StructType
+    from pyspark.sql.types import DataType, DecimalType, StructType
 
 _WIDER: Mapping[str, frozenset[str]] = {
     "tinyint": frozenset(["smallint", "int", "bigint", "float", "double"]),
@@ -24,6 +26,7 @@ _WIDER: Mapping[str, frozenset[str]] = {
 """Type -> types that have all of its values."""
 _DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 _MOST_DIGITS = 38
+_TIMES = frozenset(["date", "timestamp", "timestamp_ntz"])
 
 Take = Callable[["Column"], "Column"]
 
@@ -34,110 +37,165 @@ class Way:
 
     stored: DataType
     """The column's type, grown by what the value has and it did not."""
-    named: DataType
-    """The value's own type with the column's names inside."""
-    take: Take | None
-    """None: some values may not fit, so that each is to be looked at."""
-    foreign: tuple[str, ...] = ()
-    """Names inside for which the column has no place."""
+    take: Take
+    """The value as that type; NULL, or without some of its parts, where it does not fit."""
+    lost: Take | None = None
+    """Whether `take` is not all of the value; None: it always is."""
 
 
 def way(came: DataType, stored: DataType | None, wanted: Wanted) -> Way:
     """The way of a value into a column of this type (None: a new column).
 
-    New nested fields go to the end of their struct, or are foreign where the type must not evolve.
+    New nested fields go to the end of their struct, or have no place where the type must not evolve.
     """
-    from pyspark.sql.types import ArrayType, MapType, StringType, StructType
+    from pyspark.sql.types import ArrayType, MapType, StructType
 
     if isinstance(came, StructType) and (stored is None or isinstance(stored, StructType)):
         return _struct(came, stored, wanted)
     if isinstance(came, ArrayType) and (stored is None or isinstance(stored, ArrayType)):
         inner = way(came.elementType, stored.elementType if stored is not None else None, wanted)
-        return Way(ArrayType(inner.stored), ArrayType(inner.named), _each(inner.take), inner.foreign)
-    if isinstance(came, MapType) and (stored is None or isinstance(stored, MapType)):
-        key = storable(came.keyType)
-        if stored is None or stored.keyType == key:
-            inner = way(came.valueType, stored.valueType if stored is not None else None, wanted)
-            return Way(MapType(key, inner.stored), MapType(key, inner.named), _each_value(inner.take), inner.foreign)
-    ours = came if is_nested(came) else storable(came)
-    target = ours if stored is None else stored
-    if isinstance(target, StringType):
-        return Way(target, ours, as_json if is_nested(came) else lambda value: value.cast("string"))
-    fits = not is_nested(came) and fitting(ours, target)
-    return Way(target, ours, (lambda value: value.cast(ours).cast(target)) if fits else None)
+        return _array(came, inner)
+    if isinstance(came, MapType) and (
+        stored is None or (isinstance(stored, MapType) and stored.keyType == storable(came.keyType))
+    ):
+        return _map(came, way(came.valueType, stored.valueType if stored is not None else None, wanted))
+    return _plain(came, storable(came) if stored is None else stored)
 
 
 def _struct(came: StructType, stored: StructType | None, wanted: Wanted) -> Way:
+    from pyspark.sql import functions as F
     from pyspark.sql.types import NullType, StringType, StructField, StructType
 
-    there = {field.name.casefold(): field for field in stored.fields} if stored is not None else {}
-    columns = {fold: field.dataType for fold, field in there.items()}
-    spelled = {fold: field.name for fold, field in there.items()}
-    named: list[StructField] = []
+    columns = {field.name.casefold(): field for field in stored.fields} if stored is not None else {}
+    ways: dict[str, tuple[str, Way]] = {}
     foreign: list[str] = []
-    takes: dict[str, tuple[str, Take | None]] = {}
     for field in came.fields:
+        if isinstance(field.dataType, NullType):
+            continue  # it has no value
         name = wanted.nested_name(field.name)
         fold = name.casefold()
-        no_place = fold in takes or (stored is not None and fold not in there and not wanted.evolve)
-        if isinstance(field.dataType, NullType):
-            named.append(field)  # it has no value
-            continue
-        old = there[fold].dataType if fold in there and not no_place else None
-        inner = way(field.dataType, old, wanted)
-        if no_place:
+        if fold in ways or (stored is not None and fold not in columns and not wanted.evolve):
             foreign.append(field.name)
-            named.append(StructField(field.name, inner.named))
             continue
-        foreign += inner.foreign
-        columns[fold] = inner.stored
-        spelled.setdefault(fold, name)
-        takes[fold] = (field.name, inner.take)
-        named.append(StructField(spelled[fold], inner.named))
-    grown = StructType([StructField(spelled[fold], kind) for fold, kind in columns.items()])
+        inner = way(field.dataType, columns[fold].dataType if fold in columns else None, wanted)
+        ways[fold] = (field.name, inner)
+        columns[fold] = StructField(columns[fold].name if fold in columns else name, inner.stored)
+    grown = StructType([StructField(field.name, field.dataType) for field in columns.values()])
     if not grown.fields:
-        return Way(StringType(), came, as_json)  # Delta has no struct without fields
-    native = not foreign and all(take is not None for _, take in takes.values())
-    return Way(grown, StructType(named), _members(came, grown, takes) if native else None, tuple(foreign))
-
-
-def _members(came: StructType, grown: StructType, takes: Mapping[str, tuple[str, Take | None]]) -> Take:
-    from pyspark.sql import functions as F
+        return Way(StringType(), lambda value: as_json(value, came))  # Delta has no struct without fields
+    some = {name: inner.lost for name, inner in ways.values() if inner.lost is not None}
 
     def take(value: Column) -> Column:
         members = []
-        for field in grown.fields:
-            name, inner = takes.get(field.name.casefold(), ("", None))
-            member = inner(value.getField(name)) if inner is not None else F.lit(None).cast(field.dataType)
+        for fold, field in columns.items():
+            name, inner = ways.get(fold, ("", None))
+            member = inner.take(value.getField(name)) if inner else F.lit(None).cast(field.dataType)
             members.append(member.alias(field.name))
         return F.when(value.isNotNull(), F.struct(*members))
 
-    return (lambda value: value) if came.simpleString() == grown.simpleString() else take
+    def lost(value: Column) -> Column:
+        parts = [value.getField(name).isNotNull() for name in foreign]
+        parts += [one(value.getField(name)) for name, one in some.items()]
+        return reduce(lambda one, other: one | other, parts)
+
+    same = came.simpleString() == grown.simpleString() and not foreign and not some
+    return Way(grown, (lambda value: value) if same else take, lost if foreign or some else None)
 
 
-def _each(take: Take | None) -> Take | None:
+def _array(came: DataType, inner: Way) -> Way:
+    from pyspark.sql import functions as F
+    from pyspark.sql.types import ArrayType
+
+    lost = inner.lost
+    return Way(
+        ArrayType(inner.stored),
+        lambda value: F.transform(value, inner.take),
+        None if lost is None else lambda value: F.coalesce(F.exists(value, lost), F.lit(False)),
+    )
+
+
+def _map(came: DataType, inner: Way) -> Way:
+    from pyspark.sql import functions as F
+    from pyspark.sql.types import MapType
+
+    assert isinstance(came, MapType)
+    lost, key = inner.lost, storable(came.keyType)
+
+    def take(value: Column) -> Column:
+        keyed = value if key == came.keyType else F.transform_keys(value, lambda name, _: name.cast(key))
+        return F.transform_values(keyed, lambda _, item: inner.take(item))
+
+    return Way(
+        MapType(key, inner.stored),
+        take,
+        None if lost is None else lambda value: F.coalesce(F.exists(F.map_values(value), lost), F.lit(False)),
+    )
+
+
+def _plain(came: DataType, stored: DataType) -> Way:
+    """The way of a value that has no parts, or of one whose parts have no place one by one."""
+    a, b = storable(came).simpleString(), stored.simpleString()
+    if b == "string" and a != "binary":
+        return Way(stored, as_text(came))
+    if not is_nested(came) and (fitting(storable(came), stored) or (b == "variant" and a not in ("string", "binary"))):
+        return Way(stored, lambda value: value.cast(a).cast(b))
+    return Way(
+        stored,
+        lambda value: _tried(value, a, b),
+        lambda value: value.isNotNull() & _tried(value, a, b).isNull(),
+    )
+
+
+def _tried(value: Column, came: str, stored: str) -> Column:
+    """The value as the other type where it is the same there, else NULL."""
     from pyspark.sql import functions as F
 
-    return None if take is None else lambda value: F.transform(value, take)
+    numbers = _is_number(came) and _is_number(stored)
+    if numbers or {came, stored} <= _TIMES:
+        tried = value.try_cast(stored)
+        return F.when(tried.try_cast(came).eqNullSafe(value), tried)
+    if came == "string" and stored == "variant":
+        return F.try_parse_json(value)
+    if came == "string" and castable(came, stored):
+        return strict_cast(value, came, stored)
+    if came == "binary" and stored == "string":
+        text = value.cast("string")
+        return F.when(F.is_valid_utf8(text), text)
+    return F.lit(None).cast(stored)
 
 
-def _each_value(take: Take | None) -> Take | None:
+def as_text(kind: DataType) -> Take:
+    """Any value as text: bytes in Base64 and what has parts as JSON, as in Spark's JSON."""
     from pyspark.sql import functions as F
+    from pyspark.sql.types import BinaryType
 
-    return None if take is None else lambda value: F.transform_values(value, lambda _, item: take(item))
+    if is_nested(kind):
+        return lambda value: as_json(value, kind)
+    return F.base64 if isinstance(kind, BinaryType) else lambda value: value.cast("string")
 
 
-def as_json(value: Column) -> Column:
-    """The value as JSON text."""
+def as_json(value: Column, kind: DataType) -> Column:
+    """The value, which has parts, as JSON text."""
     from pyspark.sql import functions as F
+    from pyspark.sql.types import BinaryType, MapType
 
-    return F.to_json(value)
+    if isinstance(kind, MapType) and isinstance(kind.keyType, BinaryType):
+        value = F.transform_keys(value, lambda name, _: F.base64(name))
+        kind = MapType(storable(kind.keyType), kind.valueType)
+        return F.to_json(value, MICROSECONDS)
+    return F.to_json(value.cast(storable(kind)), MICROSECONDS)
 
 
 def storable(kind: DataType) -> DataType:
     """The type in which Delta stores the values: text for what it has no type for (times of day, intervals)."""
-    from pyspark.sql.types import StringType
+    from pyspark.sql.types import ArrayType, MapType, StringType, StructField, StructType
 
+    if isinstance(kind, StructType):
+        return StructType([StructField(field.name, storable(field.dataType)) for field in kind.fields])
+    if isinstance(kind, ArrayType):
+        return ArrayType(storable(kind.elementType))
+    if isinstance(kind, MapType):
+        return MapType(storable(kind.keyType), storable(kind.valueType))
     try:
         types.from_json(kind.jsonValue())
     except ValueError:
@@ -197,3 +255,7 @@ def _as_decimal(kind: DataType) -> DecimalType | None:
         return kind
     digits = _DIGITS.get(kind.simpleString())
     return DecimalType(digits, 0) if digits else None
+
+
+def _is_number(text: str) -> bool:
+    return text in _DIGITS or text in ("float", "double") or text.startswith("decimal(")

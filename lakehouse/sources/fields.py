@@ -36,6 +36,9 @@ class Field:
     """Nested names for which the table has no place: where one of them occurs, the whole field is rescued."""
     placed: bool = True
     """False for what only goes to the rescued data, such as the second of `id` and `ID` in one record."""
+    rescue: str = ""
+    """The column of the part's frame that has, as text, the values that do not fit `stored`; empty: they all do, or
+    nobody has looked yet."""
     has_value: bool | None = None
     """Whether a row has a value in it; None when the leaf does not know."""
 

@@ -185,6 +185,11 @@ def all_texts(shape: DataType) -> bool:
     return isinstance(shape, StringType)
 
 
+MICROSECONDS = {
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+}
+"""Options of `to_json`, which cuts timestamps to milliseconds otherwise."""
 LIMITS = {"maxNestingDepth": "102", "maxStringLen": "2147483647"}
 """A record nested deeper is bad (Spark's inference overflows the stack at 400 and takes the JVM down); a text may be of
 any length (Jackson's own limit is 20 MB)."""

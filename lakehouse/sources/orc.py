@@ -1,6 +1,7 @@
 """ORC files: columns by name, with the types that they carry, as of Parquet.
 
-A file with a type that Spark does not know, such as `timestamp with local time zone`, fails by itself.
+A file with a type that Spark does not know, such as `timestamp with local time zone`, fails by itself. Timestamps are
+read in the time zone of the machine, as Spark does: set `TZ=UTC` where others wrote them. Nanoseconds are cut.
 """
 
 from __future__ import annotations

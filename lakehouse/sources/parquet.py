@@ -1,8 +1,8 @@
 """Parquet files: columns by name, with the types that they carry.
 
 A new column gets a type that the values of all files of its batch fit unchanged, text where there is no other. A value
-that does not fit the stored type is rescued. What Delta has no type for (times of day, intervals) is stored as text;
-nanoseconds are cut to microseconds, with a warning.
+that does not fit the stored type exactly is rescued. What Delta has no type for (times of day, intervals) is stored as
+text. Nanoseconds are cut to microseconds, with a warning; a file that has them inside of a column fails.
 """
 
 from __future__ import annotations
@@ -45,14 +45,16 @@ def look(file: SourceFile, storage: Mapping[str, str]) -> Look:
     with store.open_input_file(inner(file.path)) as stream:
         footer = pq.read_metadata(stream)
     leaves = [footer.schema.column(i) for i in range(footer.num_columns)]
-    text = "\n".join(
-        f"{c.path} {c.physical_type} {c.logical_type} {c.max_definition_level} {c.max_repetition_level}" for c in leaves
-    )
+    text = str(footer.schema).partition("{")[2]  # behind the address of the object and the name of the root
     own = (footer.metadata or {}).get(_SPARKS_OWN, b"").decode()  # it may ask for other types
     top = {i: leaf for i, leaf in enumerate(leaves) if leaf.path == leaf.name}
+    nested = [leaf.path for leaf in leaves if leaf.path != leaf.name and _nanoseconds(leaf) is not None]
+    if nested:
+        raise ValueError(f"Spark reads no timestamps in nanoseconds inside of a column: {', '.join(nested)}")
     return Look(
         f"{text}\n{own}",
         frozenset(leaf.name for i, leaf in top.items() if _has_value(footer, i)),
+        frozenset(leaf.name for leaf in top.values() if _meaning(leaf).get("Type") == "Null"),
         {leaf.name: utc for leaf in top.values() if (utc := _nanoseconds(leaf)) is not None},
     )
 
@@ -70,7 +72,12 @@ def _has_value(footer: Any, column: int) -> bool:
 
 def _nanoseconds(leaf: Any) -> bool | None:
     """For a timestamp in nanoseconds, whether it is an instant; None for all else."""
-    kind = json.loads(leaf.logical_type.to_json())
+    kind = _meaning(leaf)
     if kind.get("Type") != "Timestamp" or kind.get("timeUnit") != "nanoseconds":
         return None
     return bool(kind["isAdjustedToUTC"])
+
+
+def _meaning(leaf: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(leaf.logical_type.to_json())
+    return found

@@ -24,7 +24,7 @@ class Options(FileSource):
 
 
 def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wanted: Wanted) -> Scan:
-    """Read the files; no Spark job. A line is never bad: its bytes are taken as they are."""
+    """Read the files; no Spark job. A line is never bad; only a byte order mark at the file's beginning is dropped."""
     from pyspark.sql import functions as F
 
     if not files:

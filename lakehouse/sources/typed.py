@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from lakehouse.names import quoted
 from lakehouse.sources.base import SourceFile
-from lakehouse.sources.conform import as_json, common, storable, way
+from lakehouse.sources.conform import as_text, common, way
 from lakehouse.sources.fields import RAW, Field, Part, Scan, Wanted, same_names
-from lakehouse.sources.nested import is_nested, type_text
+from lakehouse.sources.nested import type_text
 from lakehouse.sources.reading import file_columns, reader, spark_paths
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class Look:
     """Its own schema; files with the same text are read together."""
     valued: frozenset[str] = frozenset()
     """Columns that have a value, as far as it says so."""
+    nothing: frozenset[str] = frozenset()
+    """Columns without a type, which are NULL everywhere."""
     nanoseconds: Mapping[str, bool] = field(default_factory=dict)
     """Columns that are timestamps in nanoseconds, which Spark reads as numbers -> whether they are instants."""
 
@@ -45,7 +47,7 @@ def scan_typed(
     that the values of all these files fit unchanged; a stored one keeps its own, and what does not fit it is rescued
     (S19).
     """
-    from pyspark.errors import ParseException
+    from pyspark.errors import AnalysisException, ArithmeticException
 
     failed: dict[str, str] = {}
     groups: dict[str, list[SourceFile]] = defaultdict(list)
@@ -63,8 +65,10 @@ def scan_typed(
         try:
             came = reader(spark, {}).format(format_).load(spark_paths(group[:1])).schema
             trouble = same_names(came.fieldNames(), wanted)
-        except ParseException as error:  # of the file's own names for its types
-            trouble = f"cannot be read: it has a type that Spark does not know: {str(error).splitlines()[-1]}"
+        except (AnalysisException, ArithmeticException) as error:
+            if error.getCondition() == "PATH_NOT_FOUND":
+                raise  # of this file alone
+            trouble = f"cannot be read: {str(error).strip().splitlines()[0]}"
         if trouble:
             failed |= dict.fromkeys([file.path for file in group], trouble)
         else:
@@ -76,10 +80,12 @@ def scan_typed(
 def _looks(
     files: Sequence[SourceFile], look: Callable[[SourceFile, Mapping[str, str]], Look], storage: Mapping[str, str]
 ) -> list[Look | Exception]:
+    from pyarrow.lib import ArrowException
+
     def one(file: SourceFile) -> Look | Exception:
         try:
             return look(file, storage)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ArrowException) as error:
             return error
 
     with ThreadPoolExecutor(8) as threads:
@@ -99,7 +105,8 @@ class _Shape:
         """The fields that can have a value, with the types that they mean."""
         from pyspark.sql.types import NullType, StructField, TimestampNTZType, TimestampType
 
-        found = [item for item in self.came.fields if not isinstance(item.dataType, NullType)]
+        nothing = self.look.nothing
+        found = [f for f in self.came.fields if f.name not in nothing and not isinstance(f.dataType, NullType)]
         meant = {name: TimestampType() if utc else TimestampNTZType() for name, utc in self.look.nanoseconds.items()}
         return [StructField(item.name, meant.get(item.name, item.dataType)) for item in found]
 
@@ -126,15 +133,16 @@ def _types(shapes: Iterable[_Shape], wanted: Wanted) -> Mapping[str, DataType]:
     from pyspark.sql.types import DataType
 
     found: dict[str, DataType] = {}
+    names: dict[str, str] = {}
     for item in (item for shape in shapes for item in shape.fields):
         fold = wanted.name(item.name).casefold()
-        stored = wanted.type(item.name)
-        if stored is None:
-            kind = way(item.dataType, None, wanted).stored
-            found[fold] = common(found[fold], kind) if fold in found else kind
-        else:
-            kind = found.get(fold) or DataType.fromDDL(stored)
-            found[fold] = way(item.dataType, kind, wanted).stored if is_nested(kind) else kind
+        kind = way(item.dataType, None, wanted).stored
+        found[fold] = common(found[fold], kind) if fold in found else kind
+        names.setdefault(fold, item.name)
+    for fold, name in names.items():
+        stored = wanted.type(name)
+        if stored is not None:
+            found[fold] = way(found[fold], DataType.fromDDL(stored), wanted).stored
     return found
 
 
@@ -145,24 +153,17 @@ def _part(spark: SparkSession, format_: str, shape: _Shape, types: Mapping[str, 
     frame = reader(spark, {}).format(format_).schema(shape.came).load(spark_paths(shape.files))
     fields: list[Field] = []
     columns: list[Column] = []
-    for item in shape.fields:
-        column = f"c{len(columns)}"
-        value, how = _placed(shape.value(item.name), item, types[wanted.name(item.name).casefold()], wanted)
-        columns.append(value.alias(column))
-        fields.append(replace(how, column=column, has_value=True if item.name in shape.look.valued else None))
+    for index, item in enumerate(shape.fields):
+        column, rescue = f"c{index}", ""
+        value = shape.value(item.name)
+        how = way(item.dataType, types[wanted.name(item.name).casefold()], wanted)
+        taken = how.take(value)
+        if how.lost is not None:
+            rescue, lost = f"r{index}", F.coalesce(how.lost(value), F.lit(False))
+            columns.append(F.when(lost, as_text(item.dataType)(value)).alias(rescue))
+            taken = F.when(~lost, taken)
+        columns.append(taken.alias(column))
+        valued = True if item.name in shape.look.valued else None
+        fields.append(Field(item.name, column, type_text(how.stored), rescue=rescue, has_value=valued))
     frame = frame.select(*columns, F.lit(None).cast("string").alias(RAW), *file_columns(frame, shape.files))
     return Part(frame, fields, complaint="")
-
-
-def _placed(value: Column, item: StructField, target: DataType, wanted: Wanted) -> tuple[Column, Field]:
-    """The value as the frame has it for a column of this type, and what is to become of it."""
-    how = way(item.dataType, target, wanted)
-    if how.take is not None:
-        return how.take(value), Field(item.name, "", type_text(how.stored))
-    if not is_nested(item.dataType) and not is_nested(target):
-        ours = storable(item.dataType)  # each value is cast, and rescued where it does not fit
-        return value.cast(ours), Field(item.name, "", type_text(ours))
-    text = as_json(value.cast(how.named)) if is_nested(item.dataType) else value.cast("string")
-    if not is_nested(target):
-        return text, Field(item.name, "")
-    return text, Field(item.name, "", type_text(how.stored), how.stored, how.foreign)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse.control.store import Control, to_arrow
+from lakehouse.control.store import Control, PlanConflict, to_arrow
 from lakehouse.control.tables import FILES, FORMAT_PROPERTY, TABLES
 from lakehouse.errors import MachineError
 
@@ -128,6 +128,26 @@ control = Control(sys.argv[1])
 for i in range(15):
     control.append("runs", [{"run_id": sys.argv[2], "process": i}])
 """
+
+
+def test_a_table_whose_metadata_changes_at_the_same_moment_is_written_all_the_same(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = control.create("runs")
+    DeltaTable(control.path("runs")).alter.set_table_properties({"delta.logRetentionDuration": "interval 9 days"})
+    whole = control.create
+    opened = iter([stale])
+    monkeypatch.setattr(control, "create", lambda name: next(opened, None) or whole(name))
+    control.append("runs", [{"run_id": "r"}])
+    assert control.read("runs")["run_id"].to_pylist() == ["r"]
+    assert next(opened, None) is None, "the stale one was tried first"
+
+
+def test_a_plan_decided_before_the_metadata_changed_is_a_conflict(control: Control) -> None:
+    stale = control.create("files")
+    DeltaTable(control.path("files")).alter.set_table_properties({"delta.logRetentionDuration": "interval 9 days"})
+    with pytest.raises(PlanConflict):
+        control.append("files", [{"kind": "planned"}], through=stale, transaction=("files/t", 1))
 
 
 def test_many_processes_write_at_once_and_nothing_is_lost_or_doubled(control: Control) -> None:

@@ -75,7 +75,6 @@ def test_columns_keep_the_types_of_the_files(feed: Feed) -> None:
         "k": [True, None],
     }))  # fmt: skip
     read = feed.read()
-    assert read.types | {} == read.types
     assert {name: read.types[name] for name in read.columns} == {
         "i": "int", "l": "bigint", "f": "double", "s": "string", "b": "binary", "d": "date", "t": "timestamp",
         "m": "decimal(10,2)", "n": "struct<x:bigint,y:array<string>>", "k": "boolean",
@@ -247,4 +246,96 @@ def test_an_orc_file_with_a_type_that_spark_does_not_know_fails_alone(spark: Spa
     put(feed, "bad", pa.table({"t": pa.array([0], pa.timestamp("us", "UTC"))}))
     read = feed.read()
     assert read.rows == [(1,)]
-    assert "it has a type that Spark does not know" in read.failed["bad"]
+    assert "[PARSE_SYNTAX_ERROR] Syntax error at or near 'with'" in read.failed["bad"]
+
+
+def test_what_does_not_fit_exactly_is_rescued_whole_to_the_last_digit(parquet_feed: Feed) -> None:
+    known = {
+        "cut": "struct<a:int,at:timestamp>", "money": "struct<m:decimal(10,2)>", "float": "struct<f:float>",
+        "double": "double", "day": "int", "kind": "struct<a:int>", "keys": "map<string,int>", "text": "string",
+        "when": "timestamp", "places": "decimal(10,2)", "one": "variant",
+    }  # fmt: skip
+    at = datetime(2024, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+    rows = {
+        "cut": [{"a": 2**40, "at": at}, {"a": 1, "at": at}],
+        "money": [{"m": Decimal("1.2345")}, {"m": Decimal("1.2300")}],
+        "float": [{"f": 1e300}, {"f": 0.5}],
+        "double": [2**53 + 1, 2**53],
+        "day": [date(2024, 1, 1), None],
+        "kind": pa.array([[("a", 1), ("z", 2)], None], pa.map_(pa.string(), pa.int32())),
+        "keys": pa.array([[(1, 2)], None], pa.map_(pa.int32(), pa.int32())),
+        "text": [b"\xff\xfe", b"good"],
+        "when": [1_700_000_000_123, None],
+        "places": [1.239, 1.25],
+        "one": pa.array([7, None], pa.int32()),
+    }
+    put(parquet_feed, "a", pa.table(rows))
+    read = parquet_feed.read(known=known)
+    assert {name: read.types[name] for name in read.columns} == known
+    first, second = read.full
+    assert [first[name] for name in known if name != "one"] == [None] * (len(known) - 1)
+    assert second["cut"]["at"].astimezone(UTC) == at
+    assert (second["money"], second["float"], second["double"]) == ({"m": Decimal("1.23")}, {"f": 0.5}, 2.0**53)
+    assert (second["text"], second["places"]) == ("good", Decimal("1.25"))
+    lost, nothing = rescued(read)
+    assert nothing is None
+    assert lost == {
+        "cut": f'{{"a":{2**40},"at":"2024-01-02T03:04:05.678901Z"}}', "money": '{"m":1.2345}', "float": '{"f":1.0E300}',
+        "double": str(2**53 + 1), "day": "2024-01-01", "kind": '{"a":1,"z":2}', "keys": '{"1":2}', "text": "//4=",
+        "when": "1700000000123", "places": "1.239",
+    }  # fmt: skip
+
+
+def test_nested_names_with_any_signs_are_rescued_too(feed: Feed) -> None:
+    put(feed, "a", {"s": [{"a": 1, 'z"q': 2}, {"a": 3, 'z"q': None}], "t": [{"a": 1, "z\\q": [2]}, None]})
+    read = feed.read(
+        known={"s": "struct<a:bigint>", "t": "struct<a:bigint>"}, loader={"schema_evolution_mode": "rescue"}
+    )
+    assert [row["s"] for row in read.full] == [None, {"a": 3}]
+    assert [sorted(row) if row else None for row in rescued(read)] == [["s", "t"], None]
+
+
+def test_a_column_with_a_dot_is_not_a_nested_field(parquet_feed: Feed) -> None:
+    put(parquet_feed, "a", {"a.b": [10]})
+    inside = pa.schema([pa.field("a", pa.struct([pa.field("b", pa.int64(), nullable=True)]), nullable=False)])
+    put(parquet_feed, "b", pa.table({"a": [{"b": 20}]}, schema=inside))
+    assert sorted(parquet_feed.read().rows, key=str) == [(10, None), (None, (20,))]
+
+
+def test_one_file_that_spark_cannot_read_does_not_stop_the_others(parquet_feed: Feed) -> None:
+    put(parquet_feed, "good", {"a": [1]})
+    put(parquet_feed, "nested ns", pa.table({"s": pa.array([{"t": 1}], pa.struct([("t", pa.timestamp("ns"))]))}))
+    put(parquet_feed, "float16", pa.table({"h": pa.array([1.5], pa.float16())}))
+    put(parquet_feed, "digits", pa.table({"m": pa.array([Decimal(1)], pa.decimal256(50))}))
+    put(parquet_feed, "case", {"id": [1], "ID": [2]})
+    put(parquet_feed, "nested case", {"s": [{"a": 1, "A": 2}]})
+    parquet_feed.put("twice", parquet(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])))
+    read = parquet_feed.read()
+    assert read.rows == [(1,)]
+    assert set(read.failed) == {"nested ns", "float16", "digits", "case", "nested case", "twice"}
+
+
+def test_a_column_without_a_type_says_nothing_about_its_type(parquet_feed: Feed) -> None:
+    put(parquet_feed, "a", pa.table({"id": [1], "d": pa.nulls(1)}))
+    put(parquet_feed, "b", {"id": [2], "d": [date(2024, 1, 1)]})
+    read = parquet_feed.read()
+    assert read.types["d"] == "date"
+    assert rescued(read) == [None, None]
+
+
+@pytest.mark.parametrize("names", ["abc", "cba", "bca"])
+def test_the_order_of_files_does_not_decide_the_type_of_a_new_nested_field(parquet_feed: Feed, names: str) -> None:
+    values = {"a": 1, "b": "x", "c": 0.5}
+    for name in names:
+        put(parquet_feed, name, {"s": [{"k": 1, "z": values[name]}]})
+    read = parquet_feed.read(known={"s": "struct<k:bigint>"})
+    assert read.types["s"] == "struct<k:bigint,z:string>"
+    assert sorted(row["s"]["z"] for row in read.full) == ["0.5", "1", "x"]
+    assert rescued(read) == [None] * 3
+
+
+def test_s20_a_field_that_says_otherwise_than_its_folder_is_rescued_with_a_hint_too(feed: Feed) -> None:
+    put(feed, "d=5/a", {"id": [1, 2], "d": [7, 5]})
+    read = feed.read(loader={"schema_hints": {"d": "int"}})
+    assert [row["d"] for row in read.full] == [5, 5]
+    assert rescued(read) == [{"d": "7"}, None]
