@@ -405,7 +405,8 @@ def test_a_signal_while_spark_starts_ends_the_run_in_order(
     java = folder / "java"  # a Java that tells that it was started, and then does not get anywhere
     (java / "bin").mkdir(parents=True)
     (java / "release").write_text('JAVA_VERSION="17.0.1"\n')
-    (java / "bin" / "java").write_text(f"#!/bin/sh\necho >> {folder}/started\nexec sleep 1\n")
+    wait = f"for i in $(seq 600); do [ -e {folder}/signalled ] && break; sleep 0.05; done"
+    (java / "bin" / "java").write_text(f"#!/bin/sh\necho >> {folder}/started\n{wait}\n")
     (java / "bin" / "java").chmod(0o755)
     process = subprocess.Popen(
         [sys.executable, "-c", MAIN, "run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -418,6 +419,8 @@ def test_a_signal_while_spark_starts_ends_the_run_in_order(
             assert time.monotonic() < until
             time.sleep(0.02)
         process.send_signal(number)
+        time.sleep(0.2)
+        (folder / "signalled").touch()
         out, err = process.communicate(timeout=30)
     finally:
         process.kill()
