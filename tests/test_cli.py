@@ -408,8 +408,10 @@ def test_a_signal_while_spark_starts_ends_the_run_in_order(
     wait = f"for i in $(seq 600); do [ -e {folder}/signalled ] && break; sleep 0.05; done"
     (java / "bin" / "java").write_text(f"#!/bin/sh\necho >> {folder}/started\n{wait}\n")
     (java / "bin" / "java").chmod(0o755)
+    # a background job of a shell ignores interrupts, and its children do too
+    heard = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {MAIN}"
     process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, "run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", heard, "run"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "JAVA_HOME": str(java)},
     )  # fmt: skip
     try:

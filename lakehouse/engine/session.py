@@ -78,13 +78,15 @@ SMALL: Mapping[str, str] = {
         "-XX:Tier4InvocationThreshold=150000 -XX:Tier4MinInvocationThreshold=18000 "
         "-XX:Tier4CompileThreshold=450000 -XX:Tier4BackEdgeThreshold=1200000"
     ),
+    # a checksum beside each file of a log doubles the processes that Hadoop starts for a commit (`chmod`, `readlink`)
+    "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
-"""For tables of a few rows, where planning and compiling are the work."""
+"""For tables of a few rows that nobody else writes, where planning and compiling are the work."""
 
 _CLASS_PATH, _JAVA_OPTIONS = "spark.driver.extraClassPath", "spark.driver.extraJavaOptions"
 _LEFTOVERS = {
