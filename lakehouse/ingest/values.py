@@ -13,8 +13,9 @@ from lakehouse.ingest.batch import BATCH, INGESTED_AT, SOURCE_FILE, SOURCE_MODIF
 from lakehouse.ingest.columns import Plan, Rules
 from lakehouse.names import quoted
 from lakehouse.quality.casts import strict_cast
-from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part
-from lakehouse.sources.nested import MICROSECONDS, broken, parsed
+from lakehouse.sources.conform import way
+from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Wanted
+from lakehouse.sources.nested import MICROSECONDS, as_texts, broken, parsed
 
 BAD = "__bad"
 """Why the row is not loaded: an array of failures, NULL for a good row."""
@@ -58,7 +59,7 @@ def placed(
                 rescued[column] = F.col(item.rescue)
         else:
             if item.shape is not None:
-                frame = frame.withColumn(f"p_{item.column}", parsed(F.col(item.column), item.shape))
+                frame = frame.withColumn(f"p_{item.column}", parsed(F.col(item.column), as_texts(item.shape)))
             value = _value(item, plan.columns[column])
             made[column] = value.value.cast(plan.columns[column])
             rescued[column] = F.when(value.misfit, _text(value.raw, item))
@@ -100,15 +101,27 @@ def _spelled(name: str, plan: Plan) -> str:
 def _value(item: Field, target: str) -> _Value:
     raw = F.col(item.column)
     if item.shape is not None:
-        parse = F.col(f"p_{item.column}")
-        misfit = broken(parse, raw, item.foreign)
-        return _Value(F.when(~misfit, parse.getField("value")).cast(item.stored), raw, misfit)
+        value, misfit = _exactly(F.col(f"p_{item.column}"), raw, item.shape, item.foreign)
+        return _Value(value.cast(item.stored), raw, misfit)
     if "<" in target:
-        parse = parsed(raw, DataType.fromDDL(target))
-        misfit = broken(parse, raw, ())
-        return _Value(F.when(~misfit, parse.getField("value")), raw, misfit)
+        shape = DataType.fromDDL(target)
+        value, misfit = _exactly(parsed(raw, as_texts(shape)), raw, shape, ())
+        return _Value(value, raw, misfit)
     value = F.try_parse_json(raw) if target == "variant" else strict_cast(raw, item.stored, target)
     return _Value(value, raw, raw.isNotNull() & value.isNull())
+
+
+def _exactly(parse: Column, raw: Column, shape: DataType, foreign: Sequence[str]) -> tuple[Column, Column]:
+    """What was parsed as texts, with its values as those of the shape, and whether that is not all of it.
+
+    JSON's own reader would round and cut what does not fit.
+    """
+    how = way(as_texts(shape), shape, Wanted({}, evolve=False, exact=True))
+    value = parse.getField("value")
+    misfit = broken(parse, raw, foreign)
+    if how.lost is not None:
+        misfit = misfit | F.coalesce(how.lost(value), F.lit(False))
+    return F.when(~misfit, how.take(value)), misfit
 
 
 def _partitions(

@@ -172,6 +172,19 @@ def broken(parse: Column, text: Column, foreign: Sequence[str]) -> Column:
     return bad
 
 
+def as_texts(shape: DataType) -> DataType:
+    """The same type with texts as its leaves."""
+    from pyspark.sql.types import ArrayType, MapType, StringType, StructField, StructType
+
+    if isinstance(shape, StructType):
+        return StructType([StructField(field.name, as_texts(field.dataType)) for field in shape.fields])
+    if isinstance(shape, ArrayType):
+        return ArrayType(as_texts(shape.elementType))
+    if isinstance(shape, MapType):
+        return MapType(shape.keyType, as_texts(shape.valueType))
+    return StringType()
+
+
 def all_texts(shape: DataType) -> bool:
     """Whether the leaves of a type are all texts."""
     from pyspark.sql.types import ArrayType, MapType, StringType, StructType

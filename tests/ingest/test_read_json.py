@@ -3,6 +3,8 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -294,3 +296,28 @@ def test_s3_a_replay_writes_identical_rows(json_feed: Feed) -> None:
     first: Read = json_feed.read(**keys)
     again: Read = json_feed.read(**keys)
     assert (first.full, first.bad) == (again.full, again.bad)
+
+
+def test_nested_values_of_declared_types_fit_exactly_or_are_rescued(json_feed: Feed) -> None:
+    kind = "struct<m:decimal(10,2),at:timestamp,f:double,i:int,b:boolean,l:array<date>>"
+    good = '{"m":1.20,"at":"2024-01-02T03:04:05.678901Z","f":1e3,"i":"5","b":true,"l":["2024-01-01",null]}'
+    json_feed.put(
+        "a.json", f'{{"id":0,"s":{good}}}\n' + "".join(f'{{"id":{i},"s":{bad}}}\n' for i, bad in enumerate(BAD, 1))
+    )
+    read = json_feed.read(loader={"schema_hints": {"id": "int", "s": kind}})
+    found = {row["id"]: row["s"] for row in read.full}
+    assert found[0]["m"] == Decimal("1.20")
+    assert found[0]["at"].astimezone(UTC) == datetime(2024, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+    assert (found[0]["f"], found[0]["i"], found[0]["b"], found[0]["l"]) == (1000.0, 5, True, [date(2024, 1, 1), None])
+    assert [found[i] for i in range(1, len(BAD) + 1)] == [None] * len(BAD)
+    assert [json.loads(text)["s"] if text else None for text in read.rescued] == [None, *BAD]
+
+
+BAD = [
+    '{"m":1.234}',
+    '{"i":1.5}',
+    '{"i":99999999999}',
+    '{"l":["2024-01-01","soon"]}',
+    '{"b":"perhaps"}',
+    '{"at":"03:04"}',
+]
