@@ -117,9 +117,8 @@ class Control:
                 self._append(through if through is not None else self.create(name), data, transaction)
             except CommitFailedError as error:
                 reason = str(error).lower()
-                remade = (
-                    "metadata changed" in reason
-                )  # another process made the table at this moment, or added a column
+                # another process made the table at this moment, or added a column
+                remade = "metadata changed" in reason
                 if transaction and (remade or "transaction failed" in reason):
                     message = f"somebody else wrote {transaction[0]} meanwhile"
                     raise PlanConflict(message, code="plan.conflict") from error

@@ -39,12 +39,11 @@ class Target:
         return tuple(name for name in self.columns if name.casefold() not in there)
 
     @property
-    def grown_columns(self) -> tuple[str, ...]:
-        """Stored columns that get fields inside of them."""
+    def grown_columns(self) -> Mapping[str, str]:
+        """Stored columns that get fields inside of them -> the type that they have now."""
         there = {name.casefold(): text for name, text in self.existing.items()}
-        return tuple(
-            n for n, text in self.columns.items() if "struct<" in text and there.get(n.casefold(), text) != text
-        )
+        found = {name: there.get(name.casefold(), text) for name, text in self.columns.items() if "struct<" in text}
+        return {name: text for name, text in found.items() if text != self.columns[name]}
 
     @property
     def evolves(self) -> bool:

@@ -180,9 +180,7 @@ def as_json(value: Column, kind: DataType) -> Column:
     from pyspark.sql.types import BinaryType, MapType
 
     if isinstance(kind, MapType) and isinstance(kind.keyType, BinaryType):
-        value = F.transform_keys(value, lambda name, _: F.base64(name))
-        kind = MapType(storable(kind.keyType), kind.valueType)
-        return F.to_json(value, MICROSECONDS)
+        return F.to_json(F.transform_keys(value, lambda name, _: F.base64(name)), MICROSECONDS)
     return F.to_json(value.cast(storable(kind)), MICROSECONDS)
 
 

@@ -47,15 +47,16 @@ def look(file: SourceFile, storage: Mapping[str, str]) -> Look:
     leaves = [footer.schema.column(i) for i in range(footer.num_columns)]
     text = str(footer.schema).partition("{")[2]  # behind the address of the object and the name of the root
     own = (footer.metadata or {}).get(_SPARKS_OWN, b"").decode()  # it may ask for other types
-    top = {i: leaf for i, leaf in enumerate(leaves) if leaf.path == leaf.name}
-    nested = [leaf.path for leaf in leaves if leaf.path != leaf.name and _nanoseconds(leaf) is not None]
-    if nested:
+    kinds = [json.loads(leaf.logical_type.to_json()) for leaf in leaves]
+    top = {i: leaf.name for i, leaf in enumerate(leaves) if leaf.path == leaf.name}
+    nanoseconds = {i: utc for i, kind in enumerate(kinds) if (utc := _nanoseconds(kind)) is not None}
+    if nested := [leaves[i].path for i in nanoseconds if i not in top]:
         raise ValueError(f"Spark reads no timestamps in nanoseconds inside of a column: {', '.join(nested)}")
     return Look(
         f"{text}\n{own}",
-        frozenset(leaf.name for i, leaf in top.items() if _has_value(footer, i)),
-        frozenset(leaf.name for leaf in top.values() if _meaning(leaf).get("Type") == "Null"),
-        {leaf.name: utc for leaf in top.values() if (utc := _nanoseconds(leaf)) is not None},
+        frozenset(name for i, name in top.items() if _has_value(footer, i)),
+        frozenset(name for i, name in top.items() if kinds[i].get("Type") == "Null"),
+        {top[i]: utc for i, utc in nanoseconds.items()},
     )
 
 
@@ -70,14 +71,8 @@ def _has_value(footer: Any, column: int) -> bool:
     )
 
 
-def _nanoseconds(leaf: Any) -> bool | None:
-    """For a timestamp in nanoseconds, whether it is an instant; None for all else."""
-    kind = _meaning(leaf)
+def _nanoseconds(kind: Mapping[str, Any]) -> bool | None:
+    """For the logical type of a timestamp in nanoseconds, whether it is an instant; None for all else."""
     if kind.get("Type") != "Timestamp" or kind.get("timeUnit") != "nanoseconds":
         return None
     return bool(kind["isAdjustedToUTC"])
-
-
-def _meaning(leaf: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(leaf.logical_type.to_json())
-    return found

@@ -11,7 +11,6 @@ from lakehouse.names import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
-    from pyspark.sql.types import DataType
 
     from lakehouse.lake.target import Target
 
@@ -75,26 +74,6 @@ _TO_THE_MICROSECOND = "map('timestampFormat', 'yyyy-MM-dd''T''HH:mm:ss.SSSSSSXXX
 def comparable_grown(sql: str) -> str:
     """SQL whose value can be compared by `<=>` with one that lacks nested fields: NULL there is the same as missing."""
     return f"to_json(struct({sql} AS value), {_TO_THE_MICROSECOND})"
-
-
-def grown(value: Column, came: DataType, to: DataType) -> Column:
-    """The value as a type that has the same nested fields by name and more, which are NULL."""
-    from pyspark.sql import functions as F
-    from pyspark.sql.types import ArrayType, MapType, StructType
-
-    if isinstance(came, StructType) and isinstance(to, StructType):
-        there = {field.name.casefold(): field for field in came.fields}
-
-        def member(name: str, kind: DataType) -> Column:
-            old = there.get(name.casefold())
-            return F.lit(None).cast(kind) if old is None else grown(value.getField(old.name), old.dataType, kind)
-
-        return F.when(value.isNotNull(), F.struct(*[member(f.name, f.dataType).alias(f.name) for f in to.fields]))
-    if isinstance(came, ArrayType) and isinstance(to, ArrayType):
-        return F.transform(value, lambda item: grown(item, came.elementType, to.elementType))
-    if isinstance(came, MapType) and isinstance(to, MapType):
-        return F.transform_values(value, lambda _, item: grown(item, came.valueType, to.valueType))
-    return value.cast(to)
 
 
 ARRIVAL = ("_batch", "_source_modified", "_source_file")

@@ -54,7 +54,7 @@ def test_typed_files_text_and_bytes_are_loaded_once_and_columns_evolve(lake: Lak
     broken[100:5_000] = os.urandom(4_900)
     landed(lake, "parquet/4.parquet").write_bytes(broken)
     result = lake.run()["bronze.parquet"]
-    assert {Path(r["path"]).name: r["status"] for r in lake_files(lake)} == {
+    assert lake.files("bronze.parquet") == {
         "1.parquet": "loaded", "2.parquet": "loaded", "3.parquet": "loaded", "4.parquet": "failed",
     }  # fmt: skip
     assert len(lake.rows("bronze.parquet", "id")) == 3 + 10_000
@@ -67,9 +67,3 @@ def test_typed_files_text_and_bytes_are_loaded_once_and_columns_evolve(lake: Lak
     versions = lake.versions()
     assert not lake.run().used_spark
     assert lake.versions() == versions
-
-
-def lake_files(lake: Lake) -> list[dict[str, object]]:
-    import lakehouse
-
-    return lakehouse.files(lake.project(), "bronze.parquet")

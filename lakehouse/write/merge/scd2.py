@@ -11,7 +11,8 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from lakehouse.names import literal, quoted
-from lakehouse.write.base import add, arrival, comparable, grown, stored, view
+from lakehouse.quality.casts import strict_cast
+from lakehouse.write.base import add, arrival, comparable, stored, view
 from lakehouse.write.merge.options import IS_CURRENT, SEQUENCE, VALID_FROM, VALID_TO, Merge
 from lakehouse.write.merge.scd1 import insert, matched, merge_into
 from lakehouse.write.merge.sequence import HIDDEN, with_sequence
@@ -127,7 +128,7 @@ def _known(frame: DataFrame, target: Target, options: Merge, columns: list[str])
         if name in new:
             return F.lit(None).cast(content[name])
         if name in target.grown_columns:
-            return grown(F.col(quoted(name)), there.schema[name].dataType, frame.schema[name].dataType)
+            return strict_cast(F.col(quoted(name)), target.grown_columns[name], content[name])
         return F.col(quoted(name))
 
     stored_rows = there.select(
