@@ -178,6 +178,7 @@ def write_rows(attempt: Attempt, frame: DataFrame, comments: Mapping[str, str] |
         {**noted, **(comments or {})},
         # only a table's first commit finds it empty: what lies in a large one need not be looked at
         empty=attempt.work.sequence == 1 and not attempt.log.files().num_rows,
+        widens=attempt.log.properties.get("delta.enableTypeWidening") == "true",
         replace_schema=other and not step.incremental and step.spec.schema_ is None,
     )
     run.note("writing", step.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lakehouse.ingest.batch import BATCH, INGESTED_AT, SOURCE_FILE, SOURCE_MODIFIED, BatchRequest
 from lakehouse.lake import types
@@ -28,6 +28,13 @@ class Rules:
     rescued_column: str
     rescues: bool
     """Whether fields without a place are kept at all."""
+    nested: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    """Path of a nested field, in small letters -> its hinted type."""
+
+    def typed(self, types: Mapping[str, str]) -> Rules:
+        """The same with other types for these columns."""
+        columns = {**self.wanted.columns, **{name.casefold(): (name, text) for name, text in types.items()}}
+        return replace(self, wanted=replace(self.wanted, columns=columns))
 
     @property
     def own(self) -> frozenset[str]:
@@ -38,7 +45,7 @@ class Rules:
     @property
     def evolves(self) -> bool:
         """Whether a new field may become a column."""
-        return self.first or self.mode == "add_new_columns"
+        return self.first or self.mode.startswith("add_new_columns")
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ def rules(request: BatchRequest) -> Rules:
     else:
         mode = loader.mode(declared=bool(request.schema))
     exact = request.column_names == "exact"
-    hints = loader.schema_hints if request.copy_into is None else {}
+    hints = loader.column_hints if request.copy_into is None else {}
     declared = {name: spec.type for name, spec in (request.schema or {}).items()}
     expected = {**{(n if exact else plain_name(n)): t for n, t in hints.items()}, **declared}
     partitions = _partition_columns(request)
@@ -79,10 +86,19 @@ def rules(request: BatchRequest) -> Rules:
     made = {name.casefold() for name in (*expected, *partitions)}
     first = request.first if request.first is not None else not (stored.keys() - made)
     first = first and not request.schema  # declared columns are all there are
-    evolve = first or mode == "add_new_columns"
+    evolve = first or mode.startswith("add_new_columns")
     explicit = "rescued_data_column" in loader.model_fields_set
     return Rules(
-        Wanted(wanted, evolve, exact, tuple(request.schema or ()), request.storage),
+        Wanted(
+            wanted,
+            evolve,
+            widen=mode == "add_new_columns_with_type_widening",
+            fixed=frozenset(name.casefold() for name in expected),
+            infer=loader.infer_column_types and request.source.infers and request.copy_into is None,
+            exact=exact,
+            positions=tuple(request.schema or ()),
+            storage=request.storage,
+        ),
         known,
         expected,
         partitions,
@@ -90,6 +106,10 @@ def rules(request: BatchRequest) -> Rules:
         first,
         loader.rescued_data_column,
         rescues=mode != "none" or explicit,
+        nested={
+            tuple((part if exact else plain_name(part)).casefold() for part in path): text
+            for path, text in loader.nested_hints.items()
+        },
     )
 
 
@@ -128,7 +148,7 @@ def plan(rules: Rules, parts: Sequence[Sequence[Field]], empty: frozenset[str] =
                 new[name] = item.name
             name = spelled[fold]
             place[item.column] = name
-            if grown(columns[name], item.stored):
+            if grown(columns[name], item.stored) or (rules.wanted.widen and types.widens(columns[name], item.stored)):
                 columns[name] = item.stored
                 if name in rules.known:
                     changed[name] = item.stored

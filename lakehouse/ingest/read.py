@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakehouse.errors import DataError, StepError, TransientError
+from lakehouse.ingest import new_types
 from lakehouse.ingest.batch import BATCH, INGESTED_AT, SOURCE_FILE, SOURCE_MODIFIED, BatchRequest, Ingested
 from lakehouse.ingest.columns import HIDDEN, Plan, Rules, plan, rules
 from lakehouse.ingest.counting import Counts, count
@@ -29,8 +30,9 @@ def read_batch(spark: SparkSession, request: BatchRequest) -> Ingested:
 
     Spark jobs: for JSON one, which infers the fields and sees whether a record is bad; for CSV one aggregate, which
     counts rows, bad records, rescued rows and the values of new columns (the headers are read on the driver). JSON
-    needs that aggregate too when there are bad records or columns that must not be NULL. Each file that cannot be read
-    costs its round again; after three rounds the rest is probed on the driver.
+    needs that aggregate too when there are bad records or columns that must not be NULL. New columns whose types are
+    inferred cost one job over the sample, and the files are looked at once more. Each file that cannot be read costs
+    its round again; after three rounds the rest is probed on the driver.
 
     Raises StepError when a record or file is bad and that is to fail the step, when a new column comes and that is to
     fail, and for errors that no file is to blame for.
@@ -80,11 +82,13 @@ def _refuse(failed: dict[str, str], request: BatchRequest) -> None:
 
 
 def _read(spark: SparkSession, request: BatchRequest, settings: Rules, failed: dict[str, str]) -> Ingested:
-    leaf: Any = importlib.import_module(f"lakehouse.sources.{request.source.format}")  # type: ignore[attr-defined]
-    scan: Scan = leaf.scan(spark, request.source, request.files, settings.wanted)
+    scan = _scan(spark, request, settings)
     failed = {**failed, **scan.failed}
     _refuse(failed, request)
     request = replace(request, files=[file for file in request.files if file.path not in scan.failed])
+    if types := _new_types(spark, scan, request, settings):
+        settings = settings.typed(types)
+        scan = replace(_scan(spark, request, settings), warnings=scan.warnings)
     fields = [part.fields for part in scan.parts]
     first = plan(settings, fields)
     counts = count(scan, first, settings, request)
@@ -103,6 +107,25 @@ def _read(spark: SparkSession, request: BatchRequest, settings: Rules, failed: d
         warnings=[*scan.warnings, *_warnings(columns, fields, counts, settings)],
         changed_columns=columns.changed,
     )
+
+
+def _scan(spark: SparkSession, request: BatchRequest, settings: Rules) -> Scan:
+    leaf: Any = importlib.import_module(f"lakehouse.sources.{request.source.format}")  # type: ignore[attr-defined]
+    scan: Scan = leaf.scan(spark, request.source, request.files, settings.wanted)
+    return scan
+
+
+def _new_types(spark: SparkSession, scan: Scan, request: BatchRequest, settings: Rules) -> dict[str, str]:
+    """Column -> type, for columns that get another than the one they came with; the files are then read with these."""
+    columns = plan(settings, [part.fields for part in scan.parts])
+    if not settings.wanted.infer or not (columns.new or columns.changed):
+        return new_types.hinted(columns, settings)
+    newest = new_types.sample(request.files)
+    if len(newest) == len(request.files):
+        return new_types.inferred(scan, columns, settings)
+    part = _scan(spark, replace(request, files=newest), settings)
+    sampled = replace(columns, places=plan(settings, [part.fields for part in part.parts]).places)
+    return new_types.inferred(part, sampled, settings)
 
 
 def _refuse_new(news: Sequence[str], settings: Rules, request: BatchRequest) -> None:

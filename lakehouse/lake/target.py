@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lakehouse.lake import types
 from lakehouse.names import TableName, quoted
 
 
@@ -24,6 +25,8 @@ class Target:
     """Column -> comment of columns that the write adds."""
     empty: bool = False
     """The table has no rows yet, so nothing that comes can match any."""
+    widens: bool = False
+    """The table's columns may get wider types (`delta.enableTypeWidening`)."""
     replace_schema: bool = False
     """The write may give the table another schema: a full refresh of a table that is a function of its inputs."""
 
@@ -40,10 +43,14 @@ class Target:
 
     @property
     def grown_columns(self) -> Mapping[str, str]:
-        """Stored columns that get fields inside of them -> the type that they have now."""
+        """Stored columns that get fields inside of them, or a wider type -> the type that they have now."""
         there = {name.casefold(): text for name, text in self.existing.items()}
-        found = {name: there.get(name.casefold(), text) for name, text in self.columns.items() if "struct<" in text}
-        return {name: text for name, text in found.items() if text != self.columns[name]}
+        found = {name: (there.get(name.casefold(), text), text) for name, text in self.columns.items()}
+        return {
+            name: now
+            for name, (now, then) in found.items()
+            if now != then and ("struct<" in then or (self.widens and types.widens(now, then)))
+        }
 
     @property
     def evolves(self) -> bool:

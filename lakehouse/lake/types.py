@@ -25,7 +25,7 @@ _PRIMITIVES = {
     "variant": "variant",
 }  # fmt: skip
 _DECIMALS = ("decimal", "dec", "numeric")
-_TOKEN = re.compile(r"\s*(?:(`(?:[^`]|``)+`)|([A-Za-z0-9_]+)|('(?:[^'\\]|\\.)*')|([<>(),:]))")
+_TOKEN = re.compile(r"\s*(?:(`(?:[^`]|``)+`)|([A-Za-z0-9_]+)|('(?:[^'\\]|\\.)*')|([<>(),:.]))")
 
 
 @lru_cache(maxsize=4096)
@@ -36,6 +36,20 @@ def canonical(text: str) -> str:
     """
     parser = _Parser(text)
     found = parser.type()
+    parser.end()
+    return found
+
+
+def fields(text: str) -> list[tuple[str, str]]:
+    """(name, canonical type) of columns written as in a CREATE TABLE, as in `fields("a int, b.c DATE, `d e` long")`.
+
+    A name with dots is the path of a nested field, as it is written. Raises ValueError for what is no such list.
+    """
+    parser = _Parser(text)
+    found = [parser.column()]
+    while parser.peek() == ",":
+        parser.next()
+        found.append(parser.column())
     parser.end()
     return found
 
@@ -53,6 +67,33 @@ def from_json(type_json: Any) -> str:
             case "map":
                 return f"map<{from_json(type_json['keyType'])},{from_json(type_json['valueType'])}>"
     raise ValueError(f"{type_json!r} is not a type of a Delta schema")
+
+
+_WIDER = {
+    "tinyint": ("smallint", "int", "bigint", "double"),
+    "smallint": ("int", "bigint", "double"),
+    "int": ("bigint", "double"),
+    "float": ("double",),
+    "date": ("timestamp_ntz",),
+}
+_WHOLE_DIGITS = {"tinyint": 10, "smallint": 10, "int": 10, "bigint": 20}
+"""Digits before the point that Delta wants of a decimal which such a column becomes."""
+
+
+def widens(now: str, then: str) -> bool:
+    """Whether Delta can change a column of the one plain type to the other in place (`delta.enableTypeWidening`)."""
+    if then in _WIDER.get(now, ()):
+        return True
+    before, after = decimal_parts(now) or (_WHOLE_DIGITS.get(now, 0), 0), decimal_parts(then)
+    if after is None or not before[0] or now == then:
+        return False
+    return after[1] >= before[1] and after[0] - after[1] >= before[0] - before[1]
+
+
+def decimal_parts(text: str) -> tuple[int, int] | None:
+    """Precision and scale of a decimal's canonical text; None for any other type."""
+    match = re.fullmatch(r"decimal\((\d+),(\d+)\)", text)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def struct(fields: Sequence[tuple[str, str]]) -> str:
@@ -148,14 +189,24 @@ class _Parser:
         self.next()
         return struct(fields)
 
+    def column(self) -> tuple[str, str]:
+        parts = [self.name()]
+        while self.peek() == ".":
+            self.next()
+            parts.append(self.name())
+        return ".".join(parts), self.typed()
+
     def field(self) -> tuple[str, str]:
+        word = self.name()
+        return word[1:-1].replace("``", "`") if word.startswith("`") else word, self.typed()
+
+    def name(self) -> str:
         word = self.next()
-        if word.startswith("`"):
-            name = word[1:-1].replace("``", "`")
-        elif re.fullmatch(r"[A-Za-z0-9_]+", word):
-            name = word
-        else:
+        if not re.fullmatch(r"`.*`|[A-Za-z0-9_]+", word, re.DOTALL):
             raise ValueError(f"{self.text!r} is not a type: {word or 'nothing'!r} is not a field's name")
+        return word
+
+    def typed(self) -> str:
         if self.peek() == ":":
             self.next()
         found = self.type()
@@ -167,4 +218,4 @@ class _Parser:
             self.next()
             if not self.next().startswith("'"):
                 raise ValueError(f"{self.text!r} is not a type: COMMENT without a text in quotes")
-        return name, found
+        return found

@@ -68,10 +68,10 @@ def _ingested(step: Step) -> Columns | None:
     """What Bronze stores, where a `schema` settles it."""
     spec = step.spec
     loader, named = spec.auto_loader, spec.copy_into
-    evolves = named.merge_schema if named is not None else loader and loader.mode(True) == "add_new_columns"
+    evolves = named.merge_schema if named is not None else loader and loader.evolves(declared=True)
     if spec.schema_ is None or evolves:
         return None
-    hints = {plain_name(n): t for n, t in loader.schema_hints.items()} if loader is not None else {}
+    hints = {plain_name(n): t for n, t in loader.column_hints.items()} if loader is not None else {}
     folders = [*(getattr(spec.source, "partition_columns", None) or ()), *(spec.partitioned_by or ())]
     own = {loader.rescued_data_column: "string"} if loader is not None else {}
     found: Columns = {**dict.fromkeys(folders), **hints, **_declared(step)}

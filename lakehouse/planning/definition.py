@@ -10,6 +10,7 @@ from lakehouse.lake.log import Log
 from lakehouse.lake.table import Column, Definition, differences
 from lakehouse.planning.steps import Step
 from lakehouse.quality.rows import is_carried
+from lakehouse.sources.fields import plain_name
 from lakehouse.write import merge
 
 MERGE_PROPERTY = "lakehouse.merge"
@@ -33,9 +34,10 @@ def stored_columns(step: Step, types: Mapping[str, str]) -> dict[str, Column]:
     """The columns that the table has after a write: the declared ones first, as declared."""
     spec = step.spec
     if step.is_bronze:
-        hints = spec.auto_loader.schema_hints if spec.auto_loader else {}
+        hints = spec.auto_loader.column_hints if spec.auto_loader else {}
         declared = {n: Column(c.type, comment=c.comment or "") for n, c in (spec.schema_ or {}).items()}
-        declared |= {n: Column(t) for n, t in hints.items() if n not in declared}
+        hinted = {n if spec.column_names == "exact" else plain_name(n): Column(t) for n, t in hints.items()}
+        declared |= {n: c for n, c in hinted.items() if n.casefold() not in _folded(declared)}
         rest = {n: Column(t) for n, t in types.items() if not n.startswith("__")}
         return {**declared, **{n: c for n, c in rest.items() if n.casefold() not in _folded(declared)}}
     if spec.schema_ is not None:
@@ -74,6 +76,8 @@ def properties(step: Step, columns: Mapping[str, str]) -> dict[str, str]:
     )
     if spec.merge is not None:
         found[MERGE_PROPERTY] = _merge_text(step)
+    if spec.auto_loader and spec.auto_loader.schema_evolution_mode == "add_new_columns_with_type_widening":
+        found["delta.enableTypeWidening"] = "true"
     return {**found, **spec.properties}
 
 

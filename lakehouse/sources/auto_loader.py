@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from lakehouse.lake import types
 from lakehouse.model import LATER, Duration, Model
 from lakehouse.quality.fields import TypeText
 
@@ -36,10 +37,28 @@ Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
 """A number of bytes, also written as `10g`."""
 
 
+_PART = re.compile(r"`((?:[^`]|``)+)`|([^.`]+)")
+
+
+def path_of(name: str) -> tuple[str, ...]:
+    """The parts of a hint's name: `a.b` is the field `b` of `a`; a dot in backticks is one of the name's own.
+
+    Raises ValueError for a part without a sign.
+    """
+    found = list(_PART.finditer(name))
+    if ".".join(part[0] for part in found) != name:
+        raise ValueError(f"{name!r} is not the name of a column or nested field; write it as `column.field`")
+    return tuple(part[1].replace("``", "`") if part[1] else part[2] for part in found)
+
+
 def _as_map(value: object) -> object:
     if not isinstance(value, str):
         return value
-    raise ValueError("hints as one text are not available yet; write a map of column: type")
+    found = types.fields(value)
+    names = [name for name, _ in found]
+    if twice := [name for i, name in enumerate(names) if name in names[:i]]:
+        raise ValueError(f"hints name the column {twice[0]!r} twice")
+    return dict(found)
 
 
 class CleanSource(Model):
@@ -63,10 +82,12 @@ class Notifications(Model):
 class AutoLoader(Model):
     """Keys of `auto_loader:`; the default way into Bronze."""
 
-    infer_column_types: bool = Field(False, json_schema_extra=LATER)
-    """Infer types that give the same text back; otherwise text formats arrive as text."""
+    infer_column_types: bool = False
+    """Give new columns of text formats the type that the values of a sample have unchanged; otherwise they are text."""
     schema_hints: Annotated[dict[str, TypeText], BeforeValidator(_as_map)] = Field(default_factory=dict)
-    """Column -> type; a value that does not fit goes to the rescued-data column."""
+    """Column -> type, or the same as DDL (`a int, b.c date`). A name with dots is a nested field's path: `b.c`,
+    `b.element` of an array, `b.key` and `b.value` of a map. A value that does not fit goes to the rescued-data column.
+    """
     schema_evolution_mode: EvolutionMode | None = None
     """What a new column does; `add_new_columns` when left out, with a `schema` on the table `rescue`."""
     rescued_data_column: str = Field("_rescued_data", min_length=1)
@@ -89,22 +110,33 @@ class AutoLoader(Model):
     @field_validator("schema_hints")
     @classmethod
     def _hints_have_types(cls, hints: Mapping[str, str]) -> dict[str, str]:
-        seen: dict[str, str] = {}
+        seen: dict[tuple[str, ...], str] = {}
         for name in hints:
-            if "." in name:
-                raise ValueError(f"a hint for the nested field {name!r} is not available yet; hint its whole column")
-            if name.casefold() in seen:
+            path = tuple(part.casefold() for part in path_of(name))
+            if path in seen:
                 raise ValueError(f"hints name the column {name!r} twice; names ignore case")
-            seen[name.casefold()] = name
+            seen[path] = name
+        for path, name in seen.items():
+            if above := next((seen[path[:i]] for i in range(1, len(path)) if path[:i] in seen), None):
+                raise ValueError(
+                    f"the hint for {name!r} lies inside of the hint for {above!r}; write one type for both"
+                )
         return dict(hints)
 
-    @field_validator("schema_evolution_mode")
-    @classmethod
-    def _mode_is_built(cls, mode: EvolutionMode | None) -> EvolutionMode | None:
-        if mode == "add_new_columns_with_type_widening":
-            raise ValueError("the mode add_new_columns_with_type_widening is not available yet")
-        return mode
+    @property
+    def column_hints(self) -> dict[str, str]:
+        """Column, as it comes -> type, without the hints for nested fields."""
+        return {path[0]: text for name, text in self.schema_hints.items() if len(path := path_of(name)) == 1}
+
+    @property
+    def nested_hints(self) -> dict[tuple[str, ...], str]:
+        """Path of a nested field, as it comes -> type."""
+        return {path: text for name, text in self.schema_hints.items() if len(path := path_of(name)) > 1}
 
     def mode(self, declared: bool) -> EvolutionMode:
         """The evolution mode in force; `declared` says whether the table has a `schema`."""
         return self.schema_evolution_mode or ("rescue" if declared else "add_new_columns")
+
+    def evolves(self, declared: bool) -> bool:
+        """Whether a new column is added to the table."""
+        return self.mode(declared).startswith("add_new_columns")

@@ -27,7 +27,7 @@ FILE_OPTIONS: Mapping[str, str] = {
     "badrecordspath": "write `on_bad_record` on the table",
     "rescueddatacolumn": "write `auto_loader: {rescued_data_column: …}`",
     "mergeschema": "write `auto_loader: {schema_evolution_mode: …}`",
-    "inferschema": "write `auto_loader: {schema_hints: …}` or the table's `schema`",
+    "inferschema": "write `auto_loader: {infer_column_types: true}`, hints, or the table's `schema`",
     "samplingratio": "every file is looked at whole",
     "singlevariantcolumn": "a variant column is not available yet",
 }
@@ -63,6 +63,8 @@ class Source(Model):
     """The options that the reader knows; None when any may be given (a connector's own)."""
     arrives_as: ClassVar[str | None] = None
     """The type in which a value arrives as long as nobody asks for another; None where the files themselves say it."""
+    infers: ClassVar[bool] = False
+    """Whether `infer_column_types` finds types for what arrives as text."""
 
     options: TextMap = Field(default_factory=dict)
     """The reader's own options, by Spark's names."""

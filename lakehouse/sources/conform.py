@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -46,20 +46,37 @@ class Way:
 def way(came: DataType, stored: DataType | None, wanted: Wanted) -> Way:
     """The way of a value into a column of this type (None: a new column).
 
-    New nested fields go to the end of their struct, or have no place where the type must not evolve.
+    New nested fields go to the end of their struct, or have no place where the type must not evolve. With
+    `wanted.widen` a plain type, also of a struct's field, becomes one that has both, where Delta can change it so.
     """
     from pyspark.sql.types import ArrayType, MapType, StructType
 
     if isinstance(came, StructType) and (stored is None or isinstance(stored, StructType)):
         return _struct(came, stored, wanted)
     if isinstance(came, ArrayType) and (stored is None or isinstance(stored, ArrayType)):
-        inner = way(came.elementType, stored.elementType if stored is not None else None, wanted)
+        inner = way(came.elementType, stored.elementType if stored is not None else None, replace(wanted, widen=False))
         return _array(came, inner)
     if isinstance(came, MapType) and (
         stored is None or (isinstance(stored, MapType) and stored.keyType == storable(came.keyType))
     ):
-        return _map(came, way(came.valueType, stored.valueType if stored is not None else None, wanted))
-    return _plain(came, storable(came) if stored is None else stored)
+        values = stored.valueType if stored is not None else None
+        return _map(came, way(came.valueType, values, replace(wanted, widen=False)))
+    if stored is None:
+        return _plain(came, storable(came))
+    return _plain(came, _widened(came, stored) if wanted.widen else stored)
+
+
+def _widened(came: DataType, stored: DataType) -> DataType:
+    """A type that has the values of both and to which Delta can widen the stored one; without any, the stored one."""
+    from pyspark.sql.types import DecimalType
+
+    if is_nested(came) or is_nested(stored) or fitting(came, stored):
+        return stored
+    now = stored.simpleString()
+    # Delta makes a whole number a decimal of 10 or 20 digits before the point, whatever it has
+    start = DecimalType(20 if now == "bigint" else 10, 0) if now in _DIGITS else stored
+    kinds = _candidates(start, came)
+    return next((k for k in kinds if types.widens(now, k.simpleString()) and fitting(came, k)), stored)
 
 
 def _struct(came: StructType, stored: StructType | None, wanted: Wanted) -> Way:

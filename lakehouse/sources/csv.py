@@ -29,6 +29,7 @@ class Options(FileSource):
         "ignoreTrailingWhiteSpace", "nullValue", "emptyValue", "maxColumns", "maxCharsPerColumn", "multiLine",
         "charToEscapeQuoteEscaping", "lineSep", "unescapedQuoteHandling",
     ])  # fmt: skip
+    infers: ClassVar[bool] = True
     arrives_as: ClassVar[str | None] = "string"
 
     format: Literal["csv"] = "csv"

@@ -41,6 +41,9 @@ class Field:
     nobody has looked yet."""
     has_value: bool | None = None
     """Whether a row has a value in it; None when the leaf does not know."""
+    texts: frozenset[tuple[str, ...]] = frozenset()
+    """Where the format tells texts from numbers: the paths inside of the field, in small letters, at which texts came;
+    the empty path is the field itself. Only found where types are inferred."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,12 @@ class Wanted:
     """Name in small letters -> (name, type) of the columns that are stored, declared or hinted."""
     evolve: bool = True
     """Whether fields that have no place yet may get one."""
+    widen: bool = False
+    """Whether a stored column, unless it is one of `fixed`, may get a wider type."""
+    fixed: frozenset[str] = frozenset()
+    """Declared and hinted columns, in small letters."""
+    infer: bool = False
+    """Whether the types of new columns are going to be inferred from their texts."""
     exact: bool = False
     """Keep names as they came instead of making identifiers of them."""
     positions: Sequence[str] = ()

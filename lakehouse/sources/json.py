@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from lakehouse.names import quoted
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wanted
-from lakehouse.sources.nested import LIMITS, Fit, fit, is_nested, marked, parsed, primary, restored, type_text
+from lakehouse.sources.nested import (
+    LIMITS,
+    Fit,
+    as_texts,
+    fit,
+    is_nested,
+    marked,
+    parsed,
+    primary,
+    restored,
+    text_paths,
+    type_text,
+)
 from lakehouse.sources.reading import file_columns, reader, spark_paths
 
 if TYPE_CHECKING:
@@ -35,6 +47,7 @@ class Options(FileSource):
         "allowNonNumericNumbers", "allowBackslashEscapingAnyCharacter", "allowUnquotedControlChars", "encoding",
         "charset", "lineSep", "multiLine",
     ])  # fmt: skip
+    infers: ClassVar[bool] = True
     arrives_as: ClassVar[str | None] = "string"  # what is nested arrives so inside
 
     format: Literal["json"] = "json"
@@ -51,7 +64,7 @@ def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wan
     files = [file for file in files if file.size]
     if not files:
         return Scan([], clean=True)
-    found = _infer(spark, options, _records(spark, options, files))
+    found = _infer(spark, options, _records(spark, options, files), wanted.infer)
     fields, columns = _fields(found.schema, wanted)
     if found.trailing or any(not field.placed for field in fields) or _encoding(options):
         frame = _from_text(spark, options, files, columns)
@@ -100,7 +113,7 @@ def _records(spark: SparkSession, options: Options, files: Sequence[SourceFile])
     return frame.where(F.col("value").rlike(r"\S"))
 
 
-def _infer(spark: SparkSession, options: Options, records: DataFrame) -> _Found:
+def _infer(spark: SparkSession, options: Options, records: DataFrame, typed: bool) -> _Found:
     from pyspark.sql import DataFrame
     from pyspark.sql import functions as F
     from pyspark.sql.types import StructType
@@ -111,7 +124,7 @@ def _infer(spark: SparkSession, options: Options, records: DataFrame) -> _Found:
     texts = getattr(records.select(text)._jdf, "as")(encoder)
     how = {
         **_parser_options(options),
-        "primitivesAsString": "true",
+        "primitivesAsString": str(not typed).lower(),
         "dropFieldIfAllNull": "true",  # S6: no column from noise
         "columnNameOfCorruptRecord": _CORRUPT,
     }
@@ -150,11 +163,14 @@ def _trailing(text: Column, options: Options) -> Column:
 
 def _fields(schema: StructType, wanted: Wanted) -> tuple[list[Field], list[_Column]]:
     """The fields for the table, and the frame's columns in the same order."""
-    from pyspark.sql.types import DataType, StringType
+    from pyspark.sql.types import DataType, StringType, StructField
 
     groups: dict[str, list[StructField]] = defaultdict(list)
+    told: dict[str, frozenset[tuple[str, ...]]] = {}
     for field in schema.fields:
-        groups[wanted.name(field.name).casefold()].append(field)
+        groups[wanted.name(field.name).casefold()].append(StructField(field.name, as_texts(field.dataType)))
+        if wanted.infer:
+            told[field.name] = told.get(field.name, frozenset()) | text_paths(field.dataType, wanted.nested_name)
     fields: list[Field] = []
     columns: list[_Column] = []
 
@@ -164,7 +180,10 @@ def _fields(schema: StructType, wanted: Wanted) -> tuple[list[Field], list[_Colu
         as_text = Fit(StringType(), StringType())
         columns.append(_Column(column, [name, *names], how if native else as_text, unless))
         shape = None if native else how.shape
-        fields.append(Field(name, column, type_text(how.stored), shape, how.foreign, placed, has_value=True))
+        came = frozenset[tuple[str, ...]]().union(*(told.get(n, ()) for n in (name, *names)))
+        fields.append(
+            Field(name, column, type_text(how.stored), shape, how.foreign, placed, has_value=True, texts=came)
+        )
 
     for same in groups.values():
         stored = wanted.type(same[0].name)

@@ -185,6 +185,18 @@ def as_texts(shape: DataType) -> DataType:
     return StringType()
 
 
+def text_paths(kind: DataType, plain: Callable[[str], str]) -> frozenset[tuple[str, ...]]:
+    """Paths inside of a type, in small letters, at which it has texts; the empty path is the type itself."""
+    from pyspark.sql.types import ArrayType, StringType, StructType
+
+    if isinstance(kind, StructType):
+        inside = {plain(field.name).casefold(): field.dataType for field in kind.fields}
+        return frozenset((name, *path) for name, part in inside.items() for path in text_paths(part, plain))
+    if isinstance(kind, ArrayType):
+        return frozenset(("element", *path) for path in text_paths(kind.elementType, plain))
+    return frozenset([()] if isinstance(kind, StringType) else [])
+
+
 def all_texts(shape: DataType) -> bool:
     """Whether the leaves of a type are all texts."""
     from pyspark.sql.types import ArrayType, MapType, StringType, StructType

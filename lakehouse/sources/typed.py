@@ -44,8 +44,8 @@ def scan_typed(
     """Read the files, those with the same schema together; the Spark jobs are those of Spark's own inference.
 
     `look` runs on the driver and raises OSError or ValueError for a file that cannot be read. A new column gets a type
-    that the values of all these files fit unchanged; a stored one keeps its own, and what does not fit it is rescued
-    (S19).
+    that the values of all these files fit unchanged; a stored one keeps its own, or with `wanted.widen` a wider one,
+    and what does not fit it is rescued (S19).
     """
     from pyspark.errors import AnalysisException, ArithmeticException
 
@@ -133,16 +133,20 @@ def _types(shapes: Iterable[_Shape], wanted: Wanted) -> Mapping[str, DataType]:
     from pyspark.sql.types import DataType
 
     found: dict[str, DataType] = {}
-    names: dict[str, str] = {}
+    came: dict[str, list[StructField]] = defaultdict(list)
     for item in (item for shape in shapes for item in shape.fields):
         fold = wanted.name(item.name).casefold()
         kind = way(item.dataType, None, wanted).stored
         found[fold] = common(found[fold], kind) if fold in found else kind
-        names.setdefault(fold, item.name)
-    for fold, name in names.items():
-        stored = wanted.type(name)
-        if stored is not None:
-            found[fold] = way(found[fold], DataType.fromDDL(stored), wanted).stored
+        came[fold].append(item)
+    for fold, items in came.items():
+        stored = wanted.type(items[0].name)
+        if stored is None:
+            continue
+        may = replace(wanted, widen=wanted.widen and fold not in wanted.fixed)
+        found[fold] = way(found[fold], DataType.fromDDL(stored), may).stored
+        for item in items if may.widen else ():  # what all have in common may be text, which nothing is widened to
+            found[fold] = way(item.dataType, found[fold], may).stored
     return found
 
 
@@ -156,7 +160,7 @@ def _part(spark: SparkSession, format_: str, shape: _Shape, types: Mapping[str, 
     for index, item in enumerate(shape.fields):
         column, rescue = f"c{index}", ""
         value = shape.value(item.name)
-        how = way(item.dataType, types[wanted.name(item.name).casefold()], wanted)
+        how = way(item.dataType, types[wanted.name(item.name).casefold()], replace(wanted, widen=False))
         taken = how.take(value)
         if how.lost is not None:
             rescue, lost = f"r{index}", F.coalesce(how.lost(value), F.lit(False))

@@ -67,3 +67,43 @@ def test_typed_files_text_and_bytes_are_loaded_once_and_columns_evolve(lake: Lak
     versions = lake.versions()
     assert not lake.run().used_spark
     assert lake.versions() == versions
+
+
+def test_s19_a_column_of_the_table_widens_in_the_commit_that_needs_it(lake: Lake) -> None:
+    """Type widening: the table's column changes by the data commit, and what reads from it goes on."""
+    mode = "auto_loader: {schema_evolution_mode: add_new_columns_with_type_widening}"
+    lake.tables(
+        bronze={"parquet": f"{source('parquet')}\n{mode}"},
+        silver={"parquet": "from: bronze.parquet\nschema: {id: bigint, n: double}\nappend: true"},
+    )
+    pq.write_table(
+        pa.table({"id": pa.array([1], pa.int32()), "n": pa.array([1], pa.int32())}), landed(lake, "parquet/1.parquet")
+    )
+    lake.run()
+    assert dict(lake.log("bronze.parquet").columns)["id"] == "int"
+    before = lake.versions()["bronze.parquet"]
+    pq.write_table(pa.table({"id": [5_000_000_000], "n": [2.5]}), landed(lake, "parquet/2.parquet"))
+    lake.run()
+    found = lake.log("bronze.parquet").columns
+    assert (found["id"], found["n"]) == ("bigint", "double")
+    assert lake.versions()["bronze.parquet"] == before + 1
+    assert (
+        lake.rows("bronze.parquet", "id", "n")
+        == lake.rows("silver.parquet", "id", "n")
+        == [(1, 1.0), (5_000_000_000, 2.5)]
+    )
+    assert not lake.run().used_spark
+
+
+def test_inferred_types_and_hints_inside_of_columns_reach_the_table(lake: Lake) -> None:
+    keys = 'auto_loader: {infer_column_types: true, schema_hints: "a.k int, `B c` int"}'
+    lake.tables(bronze={"json": f"{source('json')}\n{keys}"})
+    landed(lake, "json/1.json").write_text('{"id": 1, "zip": "01234", "at": "2024-01-02", "a": {"k": "7"}}\n')
+    lake.run()
+    landed(lake, "json/2.json").write_text('{"id": "x", "B c": 2, "a": {"k": 8, "l": [1.5]}}\n')
+    lake.run()
+    columns = dict(list(lake.log("bronze.json").columns.items()))
+    assert {name: columns[name] for name in ("id", "zip", "at", "a", "B_c")} == {
+        "id": "bigint", "zip": "string", "at": "date", "a": "struct<k:int,l:array<double>>", "B_c": "int",
+    }  # fmt: skip
+    assert lake.rows("bronze.json", "id", "zip", "a.k", "B_c") == [(1, "01234", 7, None), (None, None, 8, 2)]

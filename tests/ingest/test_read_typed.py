@@ -339,3 +339,31 @@ def test_s20_a_field_that_says_otherwise_than_its_folder_is_rescued_with_a_hint_
     read = feed.read(loader={"schema_hints": {"d": "int"}})
     assert [row["d"] for row in read.full] == [5, 5]
     assert rescued(read) == [{"d": "7"}, None]
+
+
+def test_s19_a_stored_type_widens_where_delta_can_and_the_mode_says_so(feed: Feed) -> None:
+    known = {
+        "i": "int", "to_double": "int", "f": "float", "money": "decimal(5,2)", "whole": "int", "l": "bigint", "text": "string",
+        "s": "struct<x:int>", "tags": "array<int>", "hinted": "int",
+    }  # fmt: skip
+    table = pa.table({
+        "i": [5_000_000_000], "to_double": [2.5], "f": [0.1], "whole": pa.array([Decimal("1.25")], pa.decimal128(5, 2)),
+        "money": pa.array([Decimal("12345.125")], pa.decimal128(8, 3)), "l": [2.5], "text": [1], "s": [{"x": 5_000_000_000}],
+        "tags": [[5_000_000_000]], "hinted": [5_000_000_000],
+    })  # fmt: skip
+    put(feed, "a", table)
+    put(feed, "b", pa.table({"i": pa.array([1], pa.int32()), "to_double": pa.array([1], pa.int32())}))
+    mode = {"schema_evolution_mode": "add_new_columns_with_type_widening", "schema_hints": {"hinted": "int"}}
+    read = feed.read(known=known, loader=mode)
+    wider = {
+        "i": "bigint", "to_double": "double", "f": "double", "money": "decimal(8,3)", "whole": "decimal(12,2)",
+        "s": "struct<x:bigint>",
+    }  # fmt: skip
+    assert {name: read.types[name] for name in read.columns} == known | wider
+    assert read.out.changed_columns == wider
+    first, second = read.dicts()
+    assert (first["i"], first["to_double"], first["f"], first["s"]["x"]) == (5_000_000_000, 2.5, 0.1, 5_000_000_000)
+    assert (first["money"], first["whole"], first["text"]) == (Decimal("12345.125"), Decimal("1.25"), "1")
+    assert (second["i"], second["to_double"]) == (1, 1.0)
+    assert rescued(read) == [{"l": "2.5", "tags": "[5000000000]", "hinted": "5000000000"}, None]
+    assert feed.read(known=known, loader={"schema_hints": {"hinted": "int"}}).out.changed_columns == {}

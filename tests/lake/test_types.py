@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.lake.types import canonical, from_json
+from lakehouse.lake.types import canonical, fields, from_json, widens
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -88,3 +88,26 @@ def test_spark_reads_the_same(spark: SparkSession) -> None:
         parsed = spark.createDataFrame([], f"x {text}").schema["x"].dataType
         assert canonical(text) == parsed.simpleString(), text
         assert from_json(parsed.jsonValue()) == canonical(text)
+
+
+def test_columns_as_ddl() -> None:
+    text = "a int, b.c.element DATE COMMENT 'x, y', `d.e f` struct<g:long> NOT NULL, m : decimal(5)"
+    assert fields(text) == [
+        ("a", "int"), ("b.c.element", "date"), ("`d.e f`", "struct<g:bigint>"), ("m", "decimal(5,0)"),
+    ]  # fmt: skip
+    for wrong in ("", "a", "a int,", "a int b int", ".a int", "a. int"):
+        with pytest.raises(ValueError, match="not a type"):
+            fields(wrong)
+
+
+def test_widening_is_deltas(spark: SparkSession) -> None:
+    """Delta's own rule is asked for every pair."""
+    kinds = ["tinyint", "smallint", "int", "bigint", "float", "double", "date", "timestamp_ntz", "string", "decimal(5,2)",
+             "decimal(8,3)", "decimal(12,2)", "decimal(9,0)", "decimal(10,0)", "decimal(22,2)", "boolean"]  # fmt: skip
+    jvm = spark._jvm
+    assert jvm is not None
+    delta, parse = jvm.org.apache.spark.sql.delta.TypeWidening, jvm.org.apache.spark.sql.types.DataType.fromDDL
+    pairs = [(now, then) for now in kinds for then in kinds if now != then]
+    theirs = {(now, then) for now, then in pairs if delta.isTypeChangeSupported(parse(now), parse(then))}
+    assert {(now, then) for now, then in pairs if widens(now, then)} == theirs
+    assert ("int", "decimal(12,2)") in theirs

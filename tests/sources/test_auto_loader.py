@@ -42,9 +42,11 @@ def test_hints_have_canonical_types() -> None:
     [
         ({"schema_hints": {"a": "number"}}, "unknown"),
         ({"schema_hints": {"a": "int", "A": "int"}}, "twice"),
-        ({"schema_hints": {"a.b": "int"}}, "not available yet"),
-        ({"schema_hints": "a int"}, "not available yet"),
-        ({"schema_evolution_mode": "add_new_columns_with_type_widening"}, "not available yet"),
+        ({"schema_hints": {"a..b": "int"}}, "not the name of a column"),
+        ({"schema_hints": {"a.b": "int", "A.B": "date"}}, "twice"),
+        ({"schema_hints": {"a": "struct<b:int>", "a.b": "int"}}, "inside of the hint for 'a'"),
+        ({"schema_hints": "a int, a date"}, "twice"),
+        ({"schema_hints": "a int,"}, "not a field's name"),
         ({"max_files_per_trigger": 0}, "greater than 0"),
         ({"schema_evolution": "none"}, "schema_evolution"),
     ],
@@ -54,9 +56,23 @@ def test_what_cannot_be_is_refused(keys: dict[str, object], message: str) -> Non
         AutoLoader.model_validate(keys)
 
 
+def test_hints_are_a_map_or_ddl_and_name_nested_fields_by_their_paths() -> None:
+    loader = AutoLoader.model_validate(
+        {"schema_hints": "year int, `dep delay` DECIMAL(5), a.b.element date, `x.y` long"}
+    )
+    assert loader.schema_hints == {
+        "year": "int",
+        "`dep delay`": "decimal(5,0)",
+        "a.b.element": "date",
+        "`x.y`": "bigint",
+    }
+    assert loader.column_hints == {"year": "int", "dep delay": "decimal(5,0)", "x.y": "bigint"}
+    assert loader.nested_hints == {("a", "b", "element"): "date"}
+
+
 def test_what_is_not_built_is_named() -> None:
     loader = AutoLoader.model_validate({"infer_column_types": True, "clean_source": {"action": "delete"}})
-    assert set(unavailable(loader)) == {("infer_column_types",), ("clean_source",)}
+    assert set(unavailable(loader)) == {("clean_source",)}
     assert list(unavailable(AutoLoader())) == []
 
 

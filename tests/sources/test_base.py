@@ -49,7 +49,7 @@ def test_options_become_the_readers_texts() -> None:
     ("options", "message"),
     [
         ({"haeder": True}, "did you mean 'header'"),
-        ({"inferSchema": True}, "schema_hints"),
+        ({"inferSchema": True}, "infer_column_types"),
         ({"MODE": "FAILFAST"}, "on_bad_record"),
         ({"recursiveFileLookup": True}, "recursive_file_lookup"),
         ({"header": True, "Header": False}, "twice"),

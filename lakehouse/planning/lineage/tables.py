@@ -130,7 +130,7 @@ def _source(step: Step) -> Frame:
     loader = (spec.auto_loader or AutoLoader()) if spec.copy_into is None else None
     where: str = getattr(source, "path", None) or source.format
     arrives = source.arrives_as if loader is None or not loader.infer_column_types else None
-    hints = {plain_name(name): text for name, text in (loader.schema_hints if loader else {}).items()}
+    hints = {plain_name(name): text for name, text in (loader.column_hints if loader else {}).items()}
     types = {**hints, **{name: column.type for name, column in (spec.schema_ or {}).items()}}
     columns = {
         name: Column(frozenset({Edge(Field(where, name), _cast(arrives, text))}), text) for name, text in types.items()
@@ -139,7 +139,7 @@ def _source(step: Step) -> Frame:
     rest = Edge(Field(where, None), Kind.TRANSFORMATION)
     rescued = loader.rescued_data_column if loader else "_rescued_data"
     columns[rescued] = Column(frozenset({rest}), BRONZE["_rescued_data"], "what fits no column, added by Bronze")
-    evolves = spec.copy_into.merge_schema if spec.copy_into else loader and loader.mode(True) == "add_new_columns"
+    evolves = spec.copy_into.merge_schema if spec.copy_into else loader and loader.evolves(declared=True)
     return Frame(columns, {where: arrives} if spec.schema_ is None or evolves else {})
 
 
