@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from lakehouse.api import run as run
     from lakehouse.api import session as session
     from lakehouse.api import show as show
+    from lakehouse.api import validate_data as validate_data
+    from lakehouse.engine.check import DataCheck as DataCheck
+    from lakehouse.engine.check import DataProblem as DataProblem
     from lakehouse.engine.results import Event as Event
     from lakehouse.engine.results import RunResult as RunResult
     from lakehouse.engine.results import StepResult as StepResult
@@ -40,7 +43,20 @@ if TYPE_CHECKING:
     from lakehouse.spec.models import Table as Table
 
 _HOMES = {
-    "lakehouse.api": ("load", "plan", "project", "run", "session", "show", "quarantine", "files", "history", "lineage"),
+    "lakehouse.api": (
+        "load",
+        "plan",
+        "project",
+        "run",
+        "session",
+        "show",
+        "quarantine",
+        "files",
+        "history",
+        "lineage",
+        "validate_data",
+    ),
+    "lakehouse.engine.check": ("DataCheck", "DataProblem"),
     "lakehouse.engine.results": ("Event", "RunResult", "StepResult"),
     "lakehouse.errors": ("LakehouseError", "Problem", "SpecError"),
     "lakehouse.names": ("TableName",),
@@ -51,9 +67,9 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Environment", "Event", "LakehouseError", "Pipeline", "Problem", "Project", "RunResult", "SpecError", "StepResult",
-    "Table", "TableName", "__version__", "files", "history", "lineage", "load", "plan", "project", "quarantine", "run",
-    "session", "show",
+    "DataCheck", "DataProblem", "Environment", "Event", "LakehouseError", "Pipeline", "Problem", "Project", "RunResult",
+    "SpecError", "StepResult", "Table", "TableName", "__version__", "files", "history", "lineage", "load", "plan",
+    "project", "quarantine", "run", "session", "show", "validate_data",
 ]  # fmt: skip
 
 

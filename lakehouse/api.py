@@ -19,6 +19,7 @@ from lakehouse.state.known import Again
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from lakehouse.engine.check import DataCheck
     from lakehouse.engine.results import Listener, RunResult
     from lakehouse.planning.explain import Explanation
     from lakehouse.planning.lineage import Lineage
@@ -115,6 +116,22 @@ def run(
 
 
 @_without_secrets
+def validate_data(
+    source: Source, table: str, *, rows: int | None = None, spark: SparkSession | None = None
+) -> DataCheck:
+    """Read what a run would load into a Bronze table, and tell what would not load as it is; nothing is written.
+
+    All new files are read whole, or about `rows` records of them.
+    """
+    from lakehouse.engine.catalog import session_for
+    from lakehouse.engine.check import check
+
+    found = _project(source)
+    name = _bronze(found, table)
+    return check(compiled(found), name, session_for(found, spark), rows)
+
+
+@_without_secrets
 def session(source: Source, spark: SparkSession | None = None) -> SparkSession:
     """A session in which every table of the lake that exists has its name: `spark.table("silver.flights")`."""
     from lakehouse.engine.catalog import registered
@@ -159,10 +176,7 @@ def files(source: Source, table: str, *, status: str | None = None, rows: int = 
     from lakehouse.state.look import ledger_rows
 
     found = _project(source)
-    name = known_table(found, table)
-    if found.tables[name].source is None:
-        raise _argument(f"{name} is not a Bronze table, so it has no ledger of files", "")
-    return ledger_rows(found, name, status, rows)
+    return ledger_rows(found, _bronze(found, table), status, rows)
 
 
 @_without_secrets
@@ -191,6 +205,13 @@ def known_table(project: Project, text: str, *, companions: bool = False) -> Tab
     if base not in names:
         raise _argument(f"there is no table {text!r} in this project", suggestion(text, names))
     return TableName.parse(text)
+
+
+def _bronze(project: Project, text: str) -> TableName:
+    name = known_table(project, text)
+    if project.tables[name].source is None:
+        raise _argument(f"{name} is not a Bronze table, so it has no ledger of files", "")
+    return name
 
 
 def _argument(message: str, fix: str) -> SpecError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,19 +13,34 @@ from lakehouse.cli.program import app
 from lakehouse.errors import MachineError, SpecError
 
 if TYPE_CHECKING:
+    from lakehouse.engine.check import DataCheck
     from lakehouse.engine.results import RunResult
 
 
 @app.command(
     epilog=examples(
-        "lakehouse validate", "lakehouse validate pipelines/shop.yaml --env cluster", "lakehouse validate --json"
+        "lakehouse validate",
+        "lakehouse validate pipelines/shop.yaml --env cluster",
+        "lakehouse validate --json",
+        "lakehouse validate --data bronze.orders --rows 1000",
     )
 )
-def validate(paths: Paths = None, env: Env = "local", var: Var = None, as_json: Json = False) -> None:
+def validate(
+    paths: Paths = None,
+    env: Env = "local",
+    var: Var = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="TABLE", help="Read the new files of a Bronze table too; writes nothing."),
+    ] = None,
+    rows: Annotated[int | None, typer.Option("--rows", min=1, help="With --data, read about so many records.")] = None,
+    as_json: Json = False,
+) -> None:
     """Find every mistake in the files.
 
     All are told at once, each with file, line and column, what is wrong and what to do. Ends with 2 when there is one.
-    Starts no Spark.
+    Starts no Spark, unless --data asks what of a table's new files would not load as it is: bad files and records,
+    values that fit no column, broken rules. Then it ends with 1 when there is something.
     """
     from lakehouse import api
 
@@ -36,10 +52,26 @@ def validate(paths: Paths = None, env: Env = "local", var: Var = None, as_json: 
             raise
         dump([_problem(p) for p in error.problems])
         raise typer.Exit(error.exit_code) from error
-    if as_json:
+    if data is not None:
+        _validate_data(api.validate_data(project, data, rows=rows), as_json)
+    elif as_json:
         dump([])
     else:
         print(f"ok: {len(plan.steps)} tables in {len(project.pipelines)} pipeline(s), no problems")
+
+
+def _validate_data(found: DataCheck, as_json: bool) -> None:
+    from lakehouse.report.rows import show_rows
+
+    if as_json:
+        dump(found.to_dict())
+    else:
+        if found.problems:
+            show_rows(console(), [asdict(problem) for problem in found.problems], found.table)
+        new = "".join(f"; new column {name} {text}" for name, text in found.new_columns.items())
+        told = f"{len(found.problems)} problems" if found.problems else "ok"
+        print(f"{told}: {found.rows:,} rows of {found.files:,} new files would load into {found.table}{new}")
+    raise typer.Exit(0 if found.ok else 1)
 
 
 def _problem(problem: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from lakehouse.engine.run import Run
 from lakehouse.ingest.batch import BatchRequest, Ingested
 from lakehouse.ingest.files import failed_file
 from lakehouse.lake.errors import causes
-from lakehouse.lake.log import Log
 from lakehouse.planning.decide import Batch, Work
 from lakehouse.planning.steps import Step
 from lakehouse.quality import evaluate as counts
@@ -47,7 +47,7 @@ def load(run: Run, step: Step, state: State, work: Work, session: SparkSession, 
     unreadable: dict[str, str] = {}
     while True:
         attempt = Attempt(run, step, log, work, session, result)
-        request = _request(run, step, batch, log, ingested_at, unreadable)
+        request = request_of(run, step, batch, log.columns, ingested_at, unreadable)
         try:
             return _commit(attempt, state, batch, request, unreadable)
         except Exception as error:  # only a file that Spark could not read is handled, all else goes up
@@ -57,9 +57,15 @@ def load(run: Run, step: Step, state: State, work: Work, session: SparkSession, 
             unreadable[path] = causes(error)[-1].message
 
 
-def _request(
-    run: Run, step: Step, batch: Batch, log: Log, ingested_at: datetime, unreadable: dict[str, str]
+def request_of(
+    run: Run,
+    step: Step,
+    batch: Batch,
+    known: Mapping[str, str],
+    ingested_at: datetime,
+    unreadable: Mapping[str, str],
 ) -> BatchRequest:
+    """What is asked of the batch's files, without those that Spark could not read; `known` are the stored columns."""
     spec = step.spec
     source: object = spec.source
     assert isinstance(source, FileSource), "only files are planned in the ledger"
@@ -67,7 +73,7 @@ def _request(
         files=[f for f in batch.files if f.path not in unreadable],
         batch=batch.number,
         ingested_at=ingested_at,
-        known=log.columns,
+        known=known,
         source=source,
         auto_loader=spec.auto_loader,
         copy_into=spec.copy_into,
@@ -87,7 +93,7 @@ def _commit(attempt: Attempt, state: State, batch: Batch, request: BatchRequest,
     run.note(f"reading {len(request.files):,} files", step.name)
     ingested = read_batch(attempt.session, request)
     failed = {**unreadable, **ingested.failed}
-    frame, checks, counted = _judged(attempt, ingested)
+    frame, checks, counted = judged(run, step, ingested)
     attempts.refuse(attempt, frame, checks, counted)
     attempts.plan(attempt)
     if failed:
@@ -116,11 +122,12 @@ def _commit(attempt: Attempt, state: State, batch: Batch, request: BatchRequest,
     return True
 
 
-def _judged(attempt: Attempt, ingested: Ingested) -> tuple[DataFrame, Checks, counts.Evaluated | None]:
-    checks = frames.checks_of(attempt.run, attempt.step)
+def judged(run: Run, step: Step, ingested: Ingested) -> tuple[DataFrame, Checks, counts.Evaluated | None]:
+    """The rows with a hidden column for each rule, the rules, and what they found; None without rules."""
+    checks = frames.checks_of(run, step)
     frame = ingested.frame
-    if attempt.step.spec.expectations:
-        frame = frames.shaped(keep_input(frame), attempt.step, checks)
+    if step.spec.expectations:
+        frame = frames.shaped(keep_input(frame), step, checks)
     return frame, checks, counts.evaluate(frame, checks) if checks.all else None
 
 

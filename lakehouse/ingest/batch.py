@@ -40,6 +40,8 @@ class BatchRequest:
     on_bad_file: Literal["quarantine", "fail"] = "quarantine"
     column_names: Literal["sanitize", "exact"] = "sanitize"
     storage: Mapping[str, str] = field(default_factory=dict, repr=False)
+    rows: int | None = None
+    """Read at most so many records of the files of one shape: a look at the data, never a load."""
     first: bool | None = None
     """Whether nothing was loaded yet, so that this batch may make the columns in every mode. None: it is so when the
     table has no columns but declared, hinted and partition columns."""

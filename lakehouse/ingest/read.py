@@ -17,6 +17,7 @@ from lakehouse.ingest.batch import BATCH, INGESTED_AT, SOURCE_FILE, SOURCE_MODIF
 from lakehouse.ingest.columns import HIDDEN, Plan, Rules, plan, rules
 from lakehouse.ingest.counting import Counts, count
 from lakehouse.ingest.files import failed_file, unchanged, unreadable
+from lakehouse.ingest.select import of_files, selected
 from lakehouse.ingest.values import BAD, FAILURES, placed
 from lakehouse.lake.errors import causes, translate
 from lakehouse.sources.base import SourceFile
@@ -82,11 +83,15 @@ def _refuse(failed: dict[str, str], request: BatchRequest) -> None:
 
 
 def _read(spark: SparkSession, request: BatchRequest, settings: Rules, failed: dict[str, str]) -> Ingested:
-    scan = _scan(spark, request, settings)
+    items = request.copy_into.select if request.copy_into else None
+    scan = _scan(spark, request, of_files(settings) if items else settings)
     failed = {**failed, **scan.failed}
     _refuse(failed, request)
     request = replace(request, files=[file for file in request.files if file.path not in scan.failed])
-    if types := _new_types(spark, scan, request, settings):
+    if items:
+        scan = selected(scan, request, settings, items)
+        settings = replace(settings, partitions=())  # a column of folders is loaded where it is selected
+    elif types := _new_types(spark, scan, request, settings):
         settings = settings.typed(types)
         scan = replace(_scan(spark, request, settings), warnings=scan.warnings)
     fields = [part.fields for part in scan.parts]
@@ -112,7 +117,9 @@ def _read(spark: SparkSession, request: BatchRequest, settings: Rules, failed: d
 def _scan(spark: SparkSession, request: BatchRequest, settings: Rules) -> Scan:
     leaf: Any = importlib.import_module(f"lakehouse.sources.{request.source.format}")  # type: ignore[attr-defined]
     scan: Scan = leaf.scan(spark, request.source, request.files, settings.wanted)
-    return scan
+    if request.rows is None:
+        return scan
+    return replace(scan, parts=[replace(part, frame=part.frame.limit(request.rows)) for part in scan.parts])
 
 
 def _new_types(spark: SparkSession, scan: Scan, request: BatchRequest, settings: Rules) -> dict[str, str]:

@@ -8,7 +8,9 @@ from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.databricks import Databricks
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import TokenType
 
 from lakehouse.quality.functions import columns_inside
 
@@ -71,6 +73,49 @@ def _parsed(text: str) -> exp.Expr:
         if isinstance(node, exp.Placeholder) and node.name in ("", "?"):
             raise ExpressionError(f"{text!r} holds a placeholder without a name", fix="write a variable as `:name`")
     return tree
+
+
+def projection(text: str) -> tuple[str, str | None]:
+    """One item of a SELECT list as its expression, in its author's words, and its name.
+
+    The name is None for a star, or where the expression itself gives several columns. Raises ExpressionError for what
+    is no such item, and for an expression without a name.
+    """
+    if not text.strip():
+        parse(text)
+    try:
+        tree = sqlglot.parse_one(f"SELECT {text}", dialect=DIALECT)
+        tokens = Databricks().tokenize(text)
+    except (ParseError, TokenError):
+        return text, parse(text).name or None  # which says what is wrong
+    items = tree.expressions if isinstance(tree, exp.Select) else []
+    if len(items) != 1 or any(value for key, value in tree.args.items() if key != "expressions"):
+        raise ExpressionError(f"{text!r} is not one item of a SELECT list", fix="write one list entry for each column")
+    item = items[0]
+    if isinstance(item, exp.Alias):
+        cut = tokens[-2] if tokens[-2].token_type == TokenType.ALIAS else tokens[-1]
+        return text[: cut.start].rstrip(), item.alias
+    if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+        return text, None
+    parse(text)
+    if not isinstance(item, exp.Column | exp.Dot):
+        raise ExpressionError(f"the expression {text!r} has no name", fix=f"write it as `{text} AS name`")
+    return text, item.name
+
+
+def star_except(text: str) -> frozenset[str] | None:
+    """For `*` and `* EXCEPT (a, b)` the names left out, in small letters; None for any other item of a SELECT list."""
+    tree = sqlglot.parse_one(f"SELECT {text}", dialect=DIALECT).expressions[0]
+    if not isinstance(tree, exp.Star):
+        return None
+    return frozenset(column.name.casefold() for column in tree.args.get("except_") or ())
+
+
+def check_projection(text: str) -> None:
+    """Raise ExpressionError unless the text is an item of a SELECT list about one row, the same at each retry (S36)."""
+    expression, name = projection(text)
+    if name is not None or not expression.lstrip().startswith("*"):
+        check_condition(expression)
 
 
 def _located(text: str, problem: ParseError) -> ExpressionError:

@@ -45,6 +45,11 @@ def _group(text: str) -> str:
     return text
 
 
+def _projection(text: str) -> str:
+    expressions.check_projection(text)
+    return text
+
+
 TypeText = Annotated[str, AfterValidator(canonical)]
 """A type, as Spark writes it."""
 AnyExpression = Annotated[str, AfterValidator(_any)]
@@ -53,6 +58,8 @@ RowExpression = Annotated[str, AfterValidator(_row)]
 """An expression about one row."""
 Condition = Annotated[str, AfterValidator(_condition)]
 """Decides about one row, the same way at each retry (S36, S41)."""
+Projection = Annotated[str, AfterValidator(_projection)]
+"""An item of a SELECT list about one row: `*`, a column, or `expression AS name`."""
 GroupExpression = Annotated[str, AfterValidator(_row), AfterValidator(_group)]
 """An expression about one row that gives the same value at each retry (S36)."""
 Measure = Annotated[str, AfterValidator(_measure)]

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from lakehouse.model import LATER, Model, Names
+from lakehouse.model import Many, Model, Names
+from lakehouse.quality.fields import Projection
 
 
 class CopyInto(Model):
@@ -16,8 +17,9 @@ class CopyInto(Model):
     """File names below the source's path; at most 1000."""
     pattern: str | None = Field(None, min_length=1)
     """A glob below the source's path."""
-    select: Names | None = Field(None, json_schema_extra=LATER)
-    """Expressions over the file's columns and `_metadata`; all columns when left out."""
+    select: Many[Projection] | None = None
+    """Items of a SELECT list over the files' columns and `_metadata` (`file_path`, `file_name`, `file_size`,
+    `file_modification_time`): `*`, `* EXCEPT (a)`, a column, `cast(a AS int) AS a`. All columns when left out."""
     merge_schema: bool = False
     """Add columns that the table does not have; otherwise they fail the step."""
 

@@ -73,7 +73,7 @@ def scan_typed(
             failed |= dict.fromkeys([file.path for file in group], trouble)
         else:
             shapes.append(_Shape(group, came, looks[schema]))
-    types = _types(shapes, wanted)
+    types = types_of_columns((item for shape in shapes for item in shape.fields), wanted)
     return Scan([_part(spark, format_, shape, types, wanted) for shape in shapes], failed, _cut(shapes), clean=True)
 
 
@@ -128,13 +128,13 @@ def _cut(shapes: Sequence[_Shape]) -> list[str]:
     return [f"nanoseconds are cut to microseconds, which is what Delta stores: {', '.join(names)}"] if names else []
 
 
-def _types(shapes: Iterable[_Shape], wanted: Wanted) -> Mapping[str, DataType]:
-    """Column, in small letters -> its type once all these files are in."""
+def types_of_columns(fields: Iterable[StructField], wanted: Wanted) -> Mapping[str, DataType]:
+    """Column, in small letters -> its type once all these fields are in."""
     from pyspark.sql.types import DataType
 
     found: dict[str, DataType] = {}
     came: dict[str, list[StructField]] = defaultdict(list)
-    for item in (item for shape in shapes for item in shape.fields):
+    for item in fields:
         fold = wanted.name(item.name).casefold()
         kind = way(item.dataType, None, wanted).stored
         found[fold] = common(found[fold], kind) if fold in found else kind
@@ -155,11 +155,28 @@ def _part(spark: SparkSession, format_: str, shape: _Shape, types: Mapping[str, 
     from pyspark.sql import functions as F
 
     frame = reader(spark, {}).format(format_).schema(shape.came).load(spark_paths(shape.files))
+    values = [(item, shape.value(item.name)) for item in shape.fields]
+    fields, columns = conformed(values, types, wanted, shape.look.valued)
+    frame = frame.select(*columns, F.lit(None).cast("string").alias(RAW), *file_columns(frame, shape.files))
+    return Part(frame, fields, complaint="")
+
+
+def conformed(
+    values: Sequence[tuple[StructField, Column]],
+    types: Mapping[str, DataType],
+    wanted: Wanted,
+    valued: frozenset[str] = frozenset(),
+) -> tuple[list[Field], list[Column]]:
+    """Fields of a part, and the columns of its frame that hold them: each value as its column's type, or its text.
+
+    `valued` names those of which is known that they have a value.
+    """
+    from pyspark.sql import functions as F
+
     fields: list[Field] = []
     columns: list[Column] = []
-    for index, item in enumerate(shape.fields):
+    for index, (item, value) in enumerate(values):
         column, rescue = f"c{index}", ""
-        value = shape.value(item.name)
         how = way(item.dataType, types[wanted.name(item.name).casefold()], replace(wanted, widen=False))
         taken = how.take(value)
         if how.lost is not None:
@@ -167,7 +184,6 @@ def _part(spark: SparkSession, format_: str, shape: _Shape, types: Mapping[str, 
             columns.append(F.when(lost, as_text(item.dataType)(value)).alias(rescue))
             taken = F.when(~lost, taken)
         columns.append(taken.alias(column))
-        valued = True if item.name in shape.look.valued else None
-        fields.append(Field(item.name, column, type_text(how.stored), rescue=rescue, has_value=valued))
-    frame = frame.select(*columns, F.lit(None).cast("string").alias(RAW), *file_columns(frame, shape.files))
-    return Part(frame, fields, complaint="")
+        has_value = True if item.name in valued else None
+        fields.append(Field(item.name, column, type_text(how.stored), rescue=rescue, has_value=has_value))
+    return fields, columns

@@ -82,4 +82,20 @@ def test_copy_into_takes_files_or_a_pattern() -> None:
         CopyInto(files=("a",), pattern="b")
     with pytest.raises(ValidationError):
         CopyInto(files=tuple(str(i) for i in range(1001)))
-    assert list(unavailable(CopyInto.model_validate({"select": ["a"]}))) == [("select",)]
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("a +", "not an SQL expression"), ("a, b", "not one item"), ("a as b from t", "not one item"), ("a + 1", "has no name"),
+        ("sum(a) as s", "aggregate"), ("row_number() over (order by a) as n", "window"), ("explode(a) as b", "several rows"),
+        ("uuid() as id", "another value at each retry"), ("(select 1) as a", "query"), ("", "missing"),
+    ],
+)  # fmt: skip
+def test_a_selection_is_about_one_row_and_has_names(item: str, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        CopyInto.model_validate({"select": ["a", item]})
+
+
+def test_a_selection_may_be_one_text() -> None:
+    assert CopyInto.model_validate({"select": "* EXCEPT (a)"}).select == ("* EXCEPT (a)",)

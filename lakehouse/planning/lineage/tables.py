@@ -11,6 +11,7 @@ from lakehouse.planning.known import BRONZE
 from lakehouse.planning.lineage.frame import NOTHING, Column, Edge, Field, Frame, Origin, through, united
 from lakehouse.planning.lineage.queries import frame_of
 from lakehouse.planning.steps import Step
+from lakehouse.quality.expressions import bare_column, columns_of, projection
 from lakehouse.quality.flow import Flow, Kind, value
 from lakehouse.quality.models import ColumnSpec
 from lakehouse.quality.rows import CARRIED, is_carried
@@ -135,12 +136,21 @@ def _source(step: Step) -> Frame:
     columns = {
         name: Column(frozenset({Edge(Field(where, name), _cast(arrives, text))}), text) for name, text in types.items()
     }
+    items = [projection(item) for item in (spec.copy_into.select or () if spec.copy_into else ())]
+    columns |= {name: _selected(where, expression, types.get(name)) for expression, name in items if name is not None}
     columns |= {name: Column(NOTHING, BRONZE[name], text) for name, text in _ADDED.items()}
     rest = Edge(Field(where, None), Kind.TRANSFORMATION)
     rescued = loader.rescued_data_column if loader else "_rescued_data"
     columns[rescued] = Column(frozenset({rest}), BRONZE["_rescued_data"], "what fits no column, added by Bronze")
     evolves = spec.copy_into.merge_schema if spec.copy_into else loader and loader.evolves(declared=True)
-    return Frame(columns, {where: arrives} if spec.schema_ is None or evolves else {})
+    every = not items or any(name is None for _, name in items)
+    return Frame(columns, {where: arrives} if every and (spec.schema_ is None or evolves) else {})
+
+
+def _selected(where: str, expression: str, text: str | None) -> Column:
+    kind = Kind.IDENTITY if text is None and bare_column(expression) else Kind.TRANSFORMATION
+    names = columns_of(expression) - {"_metadata"}
+    return Column(frozenset(Edge(Field(where, name), kind) for name in names), text)
 
 
 def _cast(came: str | None, wanted: str) -> Kind:

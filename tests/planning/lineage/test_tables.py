@@ -67,6 +67,8 @@ def test_what_bronze_adds_comes_from_no_column_and_says_so(tmp_path: Path) -> No
         ("schema: {x: int}, copy_into: {merge_schema: true}", True),
         ("schema: {x: int}, copy_into: {}", False),
         ("copy_into: {}", True),
+        ('copy_into: {select: ["*", a as b]}', True),
+        ("copy_into: {select: [a, b.c]}", False),
     ],
 )
 def test_a_bronze_table_has_whatever_its_files_have_unless_it_is_declared(
@@ -82,6 +84,17 @@ def test_hints_and_the_name_of_the_rescued_data(tmp_path: Path) -> None:
     assert (found["Dep_Time"], found["s"]) == ({"p:Dep_Time transformation"}, {"p:s identity"})
     assert found["_rest"] == {"every field of p transformation"}
     assert "_rescued_data" not in found
+
+
+def test_what_copy_into_selects_comes_from_the_columns_of_the_expression(tmp_path: Path) -> None:
+    items = '[a, "upper(a || b.x) AS c", _metadata.file_name, cast(d AS int) d]'
+    found = columns(
+        tmp_path, f"bronze: {{a: {{source: {{format: csv, path: p}}, copy_into: {{select: {items}}}}}}}", "bronze.a"
+    )
+    assert {name: edges for name, edges in found.items() if not name.startswith("_")} == {
+        "a": {"p:a identity"}, "c": {"p:a transformation", "p:b transformation"}, "file_name": set(),
+        "d": {"p:d transformation"},
+    }  # fmt: skip
 
 
 def test_columns_that_readers_name_are_known_whatever_their_case(tmp_path: Path) -> None:
