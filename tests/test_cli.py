@@ -476,3 +476,26 @@ for arguments in (["validate"], ["plan"], ["plan", "--json"], ["history"], ["fil
 """
     done = child(code)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
+def test_validate_data_shows_problems_and_ends_with_1(
+    folder: Path, said: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lakehouse import DataCheck, DataProblem, api
+
+    asked: list[tuple[str, int | None]] = []
+    found = DataCheck("bronze.a", 2, 3, {"x": "string"}, [DataProblem("record", "it is none", None, "/in/a.csv", "xx")])
+
+    def answer(_: object, table: str, *, rows: int | None) -> DataCheck:
+        asked.append((table, rows))
+        return found
+
+    monkeypatch.setattr(api, "validate_data", answer)
+    told = said("validate", "--data", "bronze.a", "--rows", "7")
+    assert (told.code, asked) == (1, [("bronze.a", 7)])
+    assert "/in/a.csv" in told.out
+    assert told.out.splitlines()[-1] == "1 problem: 3 rows of 2 new files would load into bronze.a; new column x string"
+    assert json.loads(said("validate", "--data", "bronze.a", "--json").out)["problems"][0]["sample"] == "xx"
+    found = DataCheck("bronze.a", 1, 1)
+    told = said("validate", "--data", "bronze.a")
+    assert (told.code, told.out) == (0, "ok: 1 row of 1 new file would load into bronze.a\n")

@@ -61,6 +61,7 @@ def validate(
 
 
 def _validate_data(found: DataCheck, as_json: bool) -> None:
+    from lakehouse.planning.batches import counted
     from lakehouse.report.rows import show_rows
 
     if as_json:
@@ -69,8 +70,9 @@ def _validate_data(found: DataCheck, as_json: bool) -> None:
         if found.problems:
             show_rows(console(), [asdict(problem) for problem in found.problems], found.table)
         new = "".join(f"; new column {name} {text}" for name, text in found.new_columns.items())
-        told = f"{len(found.problems)} problems" if found.problems else "ok"
-        print(f"{told}: {found.rows:,} rows of {found.files:,} new files would load into {found.table}{new}")
+        told = counted(len(found.problems), "problem") if found.problems else "ok"
+        rows, files = counted(found.rows, "row"), counted(found.files, "new file")
+        print(f"{told}: {rows} of {files} would load into {found.table}{new}")
     raise typer.Exit(0 if found.ok else 1)
 
 
