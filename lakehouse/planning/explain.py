@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -42,6 +43,8 @@ class Explained:
     """What must happen first for the step to have more to do than it says."""
     fix: str = ""
     """What to do about a refusal."""
+    warnings: tuple[str, ...] = ()
+    """What looks like a mistake and is none to a run."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -59,8 +62,9 @@ class Explained:
         return self.step.way if self.work is not None or self.action == "create" else ""
 
     def lines(self) -> list[tuple[str, str]]:
-        """Everything but the first line, each with what it tells of: `reads`, `writes`, `checks`, `after`, `fix`."""
+        """Everything but the first line, each with its word: `reads`, `warns`, `writes`, `checks`, `after`, `fix`."""
         found = [("reads", text) for text in self.reads]
+        found += [("warns", text) for text in self.warnings]
         if self.writes:
             found.append(("writes", self.writes))
         if self.work is not None and self.checks:
@@ -96,6 +100,7 @@ class Explained:
             "checks": [asdict(check) for check in self.checks],
             "maintenance": [{"operation": d.operation, "due": d.due, "reason": d.reason} for d in self.maintenance],
             "fix": self.fix or None,
+            "warnings": list(self.warnings),
         }
 
 
@@ -164,5 +169,17 @@ def _explained(plan: Plan, step: Step, world: World, now: datetime) -> Explained
         return Explained(step, action or "idle", "; ".join(reasons), alters=alters)
     upkeep = decisions(plan, world.control, step, state.log, now, world.look) if state.log else []
     return Explained(
-        step, action or "run", "; ".join(reasons), decision, alters, checks_of(step), tuple(upkeep)
+        step, action or "run", "; ".join(reasons), decision, alters, checks_of(step), tuple(upkeep),
+        warnings=_warnings(plan, step, decision),
     )  # fmt: skip
+
+
+def _warnings(plan: Plan, step: Step, work: Work) -> tuple[str, ...]:
+    """What the format says of the first of the files to be read, where it looks at one before a run."""
+    if not step.is_bronze or not work.batches:
+        return ()
+    source: Any = step.spec.source
+    leaf: Any = importlib.import_module(f"lakehouse.sources.{source.format}")
+    if not hasattr(leaf, "doubts"):
+        return ()
+    return tuple(leaf.doubts(source, work.batches[0].files[0], plan.project.environment.storage))

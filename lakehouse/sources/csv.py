@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,9 @@ from lakehouse.sources.reading import file_columns, reader, spark_paths
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+_NAME = re.compile(r"(?!(?:true|false|null|none|nan)\Z)[^\W\d]", re.IGNORECASE)
+"""How a text begins that may be a column's name and is no other value."""
 
 NOTHING = "\ufdd0\ufdd1"
 """What an empty field without quotes becomes inside the reader, so that `""` stays an empty text (S11): Spark's own
@@ -64,6 +68,19 @@ def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wan
             shapes[(tuple(names), head.encoding)].append(file)
     parts = [_part(spark, options, shape, group) for shape, group in shapes.items()]
     return Scan(parts, failed, warnings)
+
+
+def doubts(options: Options, file: SourceFile, storage: Mapping[str, str]) -> list[str]:
+    """What of a file makes a plan wonder, read on the driver: without `header`, a first row that looks like names."""
+    if options.flag("header") or not file.size:
+        return []
+    try:
+        record = read_head(file.path, _dialect(options), storage).record or []
+    except OSError:
+        return []  # a run tells what is wrong with it
+    if not record or not all(_NAME.match(text) for text in record) or len({*record}) < len(record):
+        return []
+    return [f"{file.path} begins with {', '.join(record[:5])}: if these are names, write `options: {{header: true}}`"]
 
 
 def _heads(files: Sequence[SourceFile], dialect: Dialect, storage: Mapping[str, str]) -> list[Head | OSError]:

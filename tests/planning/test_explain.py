@@ -201,3 +201,34 @@ def test_the_page_names_every_word_and_key(lake: Lake) -> None:
     page = (ROOT / "docs" / "plan.md").read_text()
     keys = explain(lake.plan).to_dict()["steps"][0].keys()
     assert [word for word in (*STYLES, *keys) if f"`{word}`" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("first", "warns"),
+    [
+        ("id,dep time", True),
+        ("1,x", False),
+        ("x,", False),
+        ("a,a", False),
+        ("true,x", False),
+        ("x,2024-01-01", False),
+        ("", False),
+    ],
+)
+def test_s10_a_first_row_that_looks_like_names_is_doubted(tmp_path: Path, first: str, warns: bool) -> None:
+    (tmp_path / "landing").mkdir()
+    (tmp_path / "landing" / "a.csv").write_text(f"{first}\n1,2\n" if first else "")
+    for header in (False, True):
+        text = f"bronze: {{a: {{source: {{format: csv, path: landing, options: {{header: {header}}}}}}}}}"
+        found = explain(compile_(project(tmp_path, text)))["bronze.a"]
+        assert bool(found.warnings) == (warns and not header)
+        assert found.to_dict()["warnings"] == list(found.warnings)
+    if warns:
+        assert any(
+            line.startswith("    warns  ") and "write `options: {header: true}`" in line for line in lines_of(tmp_path)
+        )
+
+
+def lines_of(folder: Path) -> list[str]:
+    text = "bronze: {a: {source: {format: csv, path: landing}}}"
+    return explain(compile_(project(folder, text))).lines()
