@@ -13,6 +13,7 @@ from lakehouse.quality.rows import is_carried
 from lakehouse.sources.fields import plain_name
 from lakehouse.write import merge
 
+_MAPPING = "delta.columnMapping.mode"
 MERGE_PROPERTY = "lakehouse.merge"
 """How a merged table is merged, kept with it: a change of it would double or lose rows (S73)."""
 
@@ -78,6 +79,8 @@ def properties(step: Step, columns: Mapping[str, str]) -> dict[str, str]:
         found[MERGE_PROPERTY] = _merge_text(step)
     if spec.auto_loader and spec.auto_loader.schema_evolution_mode == "add_new_columns_with_type_widening":
         found["delta.enableTypeWidening"] = "true"
+    if spec.column_names == "exact":
+        found[_MAPPING] = "name"
     return {**found, **spec.properties}
 
 
@@ -104,6 +107,12 @@ def alterations(step: Step, log: Log) -> dict[str, str]:
 
 
 def _refuse(step: Step, log: Log) -> None:
+    if log.properties.get(_MAPPING, "none") != "none" and _MAPPING not in properties(step, log.columns):
+        raise StepError(
+            f"{step.name} has exact column names, and Delta cannot take that back",
+            code="table.column_names",
+            fix="write `column_names: exact` again, or give the table another name to have its files loaded anew",
+        )
     there = {name.casefold(): text for name, text in log.columns.items()}
     nullable = {name.casefold(): yes for name, yes in log.nullable.items()}
     for name, column in (step.spec.schema_ or {}).items():

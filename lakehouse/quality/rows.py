@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from lakehouse.lake import types
 from lakehouse.names import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+    from pyspark.sql.types import DataType
 
 INPUT = "__input"
 """Hidden struct of the row as read (S55); only a rejected row ever has it computed."""
@@ -41,8 +43,20 @@ def carried(columns: Iterable[str]) -> list[str]:
 
 
 def types_of(frame: DataFrame) -> dict[str, str]:
-    """Column -> type text, in order."""
-    return {field.name: field.dataType.simpleString() for field in frame.schema.fields}
+    """Column -> canonical type text, in order; what Delta cannot store (a void) has Spark's own."""
+    return {field.name: _text(field.dataType) for field in frame.schema.fields}
+
+
+def _text(kind: DataType) -> str:
+    from pyspark.sql.types import ArrayType, MapType, StructType
+
+    if isinstance(kind, StructType):
+        return types.struct([(field.name, _text(field.dataType)) for field in kind.fields])
+    if isinstance(kind, ArrayType):
+        return f"array<{_text(kind.elementType)}>"
+    if isinstance(kind, MapType):
+        return f"map<{_text(kind.keyType)},{_text(kind.valueType)}>"
+    return kind.simpleString()
 
 
 def keep_input(frame: DataFrame) -> DataFrame:

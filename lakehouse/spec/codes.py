@@ -118,6 +118,7 @@ ERRORS: dict[str, str] = {
     "source.record": "A record does not parse, and `on_bad_record` is `fail`.",
     "spark": "Spark did not start, or a setting of it has a value that it does not take.",
     "spec": "The files or arguments are wrong: a list of problems; exit code 2.",
+    "table.column_names": "A table with exact column names is defined with plain ones.",
     "table.merge": "`keys`, `sequence_by` or `stored_as_scd_type` of a table with rows were changed.",
     "table.missing": "The table has not been made yet.",
     "table.nullable": "A column that may hold NULL where it is stored is declared `nullable: false`.",

@@ -112,8 +112,8 @@ class Table(Ways, StepKeys):
     """Bronze: every new file once, found by listing; the default way in."""
     copy_into: CopyInto | None = None
     """Bronze: named files or a pattern, each once."""
-    column_names: Annotated[Literal["sanitize", "exact"], _built("column_names", "exact")] = "sanitize"
-    """Bronze: signs that Delta refuses become `_`, or names stay exactly as they came."""
+    column_names: Literal["sanitize", "exact"] = "sanitize"
+    """Bronze: signs that Delta refuses become `_`, or names stay exactly as they came (Delta's column mapping)."""
     on_bad_record: Literal["quarantine", "drop", "fail"] = "quarantine"
     """Bronze: what becomes of a record that does not parse."""
     on_bad_file: Literal["quarantine", "fail"] = "quarantine"
@@ -136,7 +136,7 @@ class Table(Ways, StepKeys):
     """What becomes of a row that breaks an expectation which does not say so itself."""
     expectation_suites: tuple[Suite, ...] | None = Field(None, json_schema_extra=LATER)
     """Files of expectations."""
-    refresh: Annotated[Literal["auto", "incremental", "full"] | None, _built("incremental", "full")] = None
+    refresh: Annotated[Literal["auto", "incremental", "full"] | None, _built("refresh", "incremental", "full")] = None
     """How a table that is a function of its inputs is brought up to date; `auto` by default."""
     partitioned_by: Names | None = None
     """Columns whose values make folders."""

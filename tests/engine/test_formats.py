@@ -107,3 +107,28 @@ def test_inferred_types_and_hints_inside_of_columns_reach_the_table(lake: Lake) 
         "id": "bigint", "zip": "string", "at": "date", "a": "struct<k:int,l:array<double>>", "B_c": "int",
     }  # fmt: skip
     assert lake.rows("bronze.json", "id", "zip", "a.k", "B_c") == [(1, "01234", 7, None), (None, None, 8, 2)]
+
+
+def test_s17_exact_names_are_those_of_the_files_down_to_silver(lake: Lake) -> None:
+    lake.tables(
+        bronze={kind: f"{source(kind)}\ncolumn_names: exact" for kind in ("json", "parquet")},
+        silver={
+            "s": 'from: bronze.json\ncleanse: [{derive: {late: "`dep delay (min)` > `a`.`x.y`"}}]\nschema: {late: boolean}\nappend: true'
+        },
+    )
+    landed(lake, "json/1.json").write_text('{"dep delay (min)": "5", "größe;=": "1", "a": {"x.y": "4"}}\n')
+    pq.write_table(pa.table({"a.b": [1], "c d": [{"e,f": 2}]}), landed(lake, "parquet/1.parquet"))
+    lake.run()
+    landed(lake, "json/2.json").write_text('{"neu {x}": "7", "a": {"z z": "4"}}\n')
+    lake.run()
+    columns = dict(lake.log("bronze.json").columns)
+    assert columns["a"] == "struct<`x.y`:string,`z z`:string>"
+    assert lake.rows("bronze.json", "`dep delay (min)`", "`größe;=`", "a.`x.y`", "`neu {x}`") == [
+        ("5", "1", "4", None), (None, None, None, "7"),
+    ]  # fmt: skip
+    assert lake.rows("bronze.parquet", "`a.b`", "`c d`.`e,f`") == [(1, 2)]
+    assert sorted(lake.rows("silver.s", "late"), key=str) == [(None,), (True,)]
+    assert not lake.run().used_spark
+    lake.tables(bronze={"json": source("json")})
+    error = lake.run(ok=False)["bronze.json"].error
+    assert "cannot take that back" in str(error)

@@ -188,7 +188,7 @@ def values(annotation: Any, metadata: Any = ()) -> Strategy:  # noqa: C901 - a t
     if origin in (Union, types.UnionType):
         return one_of([values(arg, metadata) for arg in args if getattr(arg, "available", True)])
     if origin is Literal:
-        return st.sampled_from([word for word in args if word not in ("exact", "incremental", "full")])
+        return st.sampled_from([word for word in args if word not in ("incremental", "full")])
     if origin in (tuple, list):
         if args[-1:] != (Ellipsis,) and origin is tuple:
             return st.tuples(*[values(arg) for arg in args]).map(list)
