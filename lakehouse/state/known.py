@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -47,6 +48,7 @@ class Known:
     files: pa.Table
     noted: pa.Table
     """Changes of loaded files that were noted: path, size, modified."""
+    _last: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, rows: pa.Table, loaded: Mapping[int, str], void: frozenset[int], sequence: int) -> Known:
@@ -85,7 +87,7 @@ class Known:
 
     def new(self, listing: Sequence[SourceFile], allow_overwrites: bool, again: Again) -> list[SourceFile]:
         """The listed files that are to be loaded, in the listing's order."""
-        found = _match(listing, self.files if allow_overwrites else self.newest, _KEY if allow_overwrites else ["path"])
+        found = _match(_listed(listing), self.files, _KEY) if allow_overwrites else self._by_path(listing)
         unknown = pc.is_null(found["status"])
         failed = pc.fill_null(pc.equal(found["status"], FAILED), False)
         # with `allow_overwrites` a file that changed is unknown
@@ -95,9 +97,15 @@ class Known:
             wanted = pc.or_(wanted, pc.and_(earlier, pc.or_(failed, again.loaded)))
         return _pick(listing, wanted)
 
+    def _by_path(self, listing: Sequence[SourceFile]) -> pa.Table:
+        """What is known of each listed path; kept, because one decision asks for it twice."""
+        if self._last.get("listing") is not listing:
+            self._last.update(listing=listing, found=_match(_listed(listing), self.newest, ["path"]))
+        return self._last["found"]
+
     def changed(self, listing: Sequence[SourceFile]) -> list[SourceFile]:
         """The listed files that were loaded with another size or modification time, as long as nobody noted it."""
-        found = _match(listing, self.newest, ["path"])
+        found = self._by_path(listing)
         loaded = pc.fill_null(pc.equal(found["status"], LOADED), False)
         there = _pick(listing, pc.and_(loaded, _differs(found)))
         noted = {(r["path"], r["size"], r["modified"]) for r in self.noted.to_pylist()} if there else set()
@@ -123,9 +131,8 @@ def _newest(files: pa.Table, keys: list[str]) -> pa.Table:
     return ordered.take(last)
 
 
-def _match(listing: Sequence[SourceFile], files: pa.Table, keys: list[str]) -> pa.Table:
-    """A row per listed file, in order: what is known of it, NULL when nothing is."""
-    listed = pa.table(
+def _listed(listing: Sequence[SourceFile]) -> pa.Table:
+    return pa.table(
         {
             "path": pa.array([f.path for f in listing], pa.string()),
             "size": pa.array([f.size for f in listing], pa.int64()),
@@ -133,10 +140,14 @@ def _match(listing: Sequence[SourceFile], files: pa.Table, keys: list[str]) -> p
             "position": pa.array(range(len(listing)), pa.int64()),
         }
     )
+
+
+def _match(listed: pa.Table, files: pa.Table, keys: list[str]) -> pa.Table:
+    """A row per listed file, in order: what is known of it, NULL when nothing is."""
     known = files.select(sorted({*keys, "status", "size", "modified", "batch"}))
     if keys == ["path"]:
         known = known.rename_columns({"size": "known_size", "modified": "known_modified"})
-    return listed.join(known, keys=keys, join_type="left outer", use_threads=len(listing) > MANY).sort_by("position")
+    return listed.join(known, keys=keys, join_type="left outer", use_threads=listed.num_rows > MANY).sort_by("position")
 
 
 def _differs(found: pa.Table) -> pa.Array:

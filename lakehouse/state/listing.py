@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from lakehouse.errors import StepError
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.copy_into import CopyInto
-from lakehouse.sources.filesystem import absolute, filesystem, inner, outer
+from lakehouse.sources.filesystem import absolute, filesystem, inner, outer, scheme_of
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
@@ -36,7 +36,7 @@ def list_files(
     """
     root = absolute(source.path, str(base))
     files, _ = filesystem(root, storage)
-    look = _Look(files, root, source)
+    look = _Look(files, root, source, remote=bool(scheme_of(root)))
     if copy_into is not None and copy_into.files is not None:
         found = look.named(copy_into.files)
     elif copy_into is not None and copy_into.pattern is not None:
@@ -44,7 +44,7 @@ def list_files(
     else:
         found = look.matching(root)
     try:
-        taken = {file.path: file for file in found if look.wanted(file)}
+        taken = {file.path: file for file in (filter(look.wanted, found) if look.filters else found)}
     except OSError as error:
         raise StepError(f"{root} cannot be listed: {error}", code="source.path") from error
     return sorted(taken.values(), key=lambda file: (file.modified, file.path))
@@ -104,6 +104,7 @@ class _Look:
     files: FileSystem
     root: str
     source: FileSource
+    remote: bool
 
     def matching(self, path: str, root: str | None = None) -> Iterator[SourceFile]:
         """Files that the path names: itself, what lies in it, or what its glob matches.
@@ -135,6 +136,11 @@ class _Look:
             raise StepError(f"`files` names what is not in {self.root}: {shown}", code="source.path")
         yield from (self._file(info, base) for info in infos if info is not None)
 
+    @property
+    def filters(self) -> bool:
+        """Whether the source takes only some of its files."""
+        return bool(self.source.path_glob_filter or self.source.modified_after or self.source.modified_before)
+
     def wanted(self, file: SourceFile) -> bool:
         """Whether the source's filters take the file."""
         name, source = file.path.rsplit("/", 1)[-1], self.source
@@ -165,10 +171,16 @@ class _Look:
         """Files among the infos and in their folders, as deep as the source wants."""
         from pyarrow.fs import FileType
 
+        below = False
         while infos:
-            yield from (self._file(i, base) for i in infos if i.type == FileType.File and not is_hidden(i.base_name))
-            folders = [info.path for info in infos if info.type == FileType.Directory]
-            infos = [info for info in self._children(folders) if info.type == FileType.File or self._enters(info)]
+            folders = []
+            for info in infos:
+                kind = info.type  # each look at it costs as much as the rest
+                if kind == FileType.File and not is_hidden(info.base_name):
+                    yield self._file(info, base)
+                elif kind == FileType.Directory and (not below or self._enters(info)):
+                    folders.append(info.path)
+            infos, below = list(self._children(folders)), True
 
     def _enters(self, info: FileInfo) -> bool:
         if self.source.recursive_file_lookup:
@@ -195,12 +207,12 @@ class _Look:
         return None if info.type == FileType.NotFound else info
 
     def _file(self, info: FileInfo, base: str) -> SourceFile:
-        milliseconds = (info.mtime_ns or 0) // 1_000_000
+        path, milliseconds = info.path, (info.mtime_ns or 0) // 1_000_000
         return SourceFile(
-            path=outer(info.path, self.root),
-            size=info.size or 0,
-            modified=_EPOCH + timedelta(milliseconds=milliseconds),
-            partitions=self._partitions(info.path[len(base) :]),
+            outer(path, self.root) if self.remote else path,
+            info.size or 0,
+            _EPOCH + timedelta(milliseconds=milliseconds),
+            self._partitions(path[len(base) :]) if "=" in path else {},
         )
 
     def _partitions(self, below: str) -> dict[str, str | None]:
