@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: .venv/ready ## virtual environment, Java, Delta's jars, class archive; at once when nothing is missing
+setup: .venv/ready ## virtual environment, Java, jars of Delta and Avro, class archive; at once when nothing is missing
 	@$(BIN)/python -m lakehouse.engine.jvm --install-java
 
 demo: setup ## run the New York flights of 2013 through bronze, silver and gold, in three instalments

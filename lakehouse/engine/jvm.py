@@ -1,4 +1,4 @@
-"""What Spark needs of the machine: Java, Delta's jars, and an archive of loaded classes that halves the start.
+"""What Spark needs of the machine: Java, the jars of Delta and Avro, an archive of classes that halves its start.
 
 `python -m lakehouse.engine.jvm` prepares all three once; afterwards no start asks a registry.
 """
@@ -30,9 +30,14 @@ PROVEN_JAVA = range(17, 24)
 """Hadoop still calls the security manager, which Java 24 took away: a newer one is taken only for want of another."""
 JAVA_FIX = f"install Java {OLDEST_JAVA} or newer (on Debian and Ubuntu: `apt-get install openjdk-17-jre-headless`)"
 SCALA = "2.13"
-DELTA_GROUPS = ("io.delta_", "io.unitycatalog_")
-FOREIGN_GROUPS = ("com.*", "commons-*", "io.airlift", "javax.*", "org.*")
-"""Groups of Delta's dependencies that Spark brings along in versions of its own; a second copy would shadow them."""
+AVRO = "4.1.1"
+"""The version of spark-avro: the newest of Spark 4.1 on Maven Central, which has none of 4.1.2 to 4.1.4."""
+OUR_JARS = ("io.delta_", "io.unitycatalog_", "org.apache.spark_spark-avro_")
+FOREIGN = (
+    "com.*:*", "commons-*:*", "io.airlift:*", "javax.*:*",
+    "org.[!a]*:*", "org.apache.[!s]*:*", "org.apache.spark:spark-[!a]*",  # all of `org` but spark-avro
+)  # fmt: skip
+"""Dependencies that Spark brings along in versions of its own; a second copy would shadow them."""
 
 _TELLING = re.compile(
     r"^(Error(?! occurred during init)|FATAL|E: |Unrecognized)|\w+(Error|Exception):|unresolved dependency|not found\b"
@@ -101,7 +106,7 @@ def spark_home() -> Path:
 
 
 def _jar_folder() -> Path:
-    return cache() / "jars" / f"delta-{version('delta-spark')}-spark-{_spark_minor()}"
+    return cache() / "jars" / f"delta-{version('delta-spark')}-avro-{AVRO}-spark-{_spark_minor()}"
 
 
 def _spark_minor() -> str:
@@ -109,26 +114,28 @@ def _spark_minor() -> str:
 
 
 def jars() -> list[Path]:
-    """Delta's jars in the cache, sorted; empty when they were not fetched yet."""
+    """The jars of Delta and Avro in the cache, sorted; empty when they were not fetched yet."""
     return sorted(_jar_folder().glob("*.jar"))
 
 
 def fetch_jars() -> list[Path]:
-    """Delta's jars, fetched into the cache by Spark's own resolver if they are not there; MachineError if it cannot.
+    """The jars of Delta and Avro, fetched into the cache by Spark's own resolver if they are not there.
+
+    Raises MachineError when it cannot.
 
     The resolver honours what the machine says about registries: `~/.m2/repository`, DEFAULT_ARTIFACT_REPOSITORY,
     `spark.jars.ivySettings` in `spark-defaults.conf`.
     """
     if found := jars():
         return found
-    log.warning("fetching Delta %s once into %s", version("delta-spark"), _jar_folder())
+    log.warning("fetching Delta %s and Avro %s once into %s", version("delta-spark"), AVRO, _jar_folder())
     folder = _jar_folder()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         whole = Path(scratch) / "whole"
         whole.mkdir(mode=0o755)
         for jar in _resolve():
-            if jar.name.startswith(DELTA_GROUPS):
+            if jar.name.startswith(OUR_JARS):
                 shutil.copy(jar, whole)
         try:
             whole.rename(folder)
@@ -145,16 +152,16 @@ def _resolve() -> list[Path]:
 
     use(find_java())
     conf = SparkConf(loadDefaults=False)
-    artifact = f"delta-spark_{_spark_minor()}_{SCALA}"
-    conf.set("spark.jars.packages", f"io.delta:{artifact}:{version('delta-spark')}")
-    conf.set("spark.jars.excludes", ",".join(f"{group}:*" for group in FOREIGN_GROUPS))
+    delta = f"io.delta:delta-spark_{_spark_minor()}_{SCALA}:{version('delta-spark')}"
+    conf.set("spark.jars.packages", f"{delta},org.apache.spark:spark-avro_{SCALA}:{AVRO}")
+    conf.set("spark.jars.excludes", ",".join(FOREIGN))
     with tempfile.TemporaryFile("w+", errors="replace") as output:
         try:
             gateway = launch_gateway(conf, {"stdout": output, "stderr": output})  # type: ignore[no-untyped-call]
         except PySparkRuntimeError as error:
             output.seek(0)
             raise MachineError(
-                f"Delta's jars are not in {_jar_folder()} and cannot be fetched: {reason(output.read())}",
+                f"the jars of Delta and Avro are not in {_jar_folder()} and cannot be fetched: {reason(output.read())}",
                 code="jars",
                 fix="run `python -m lakehouse.engine.jvm` (`make setup`) where Maven Central or the mirror named by "
                 "DEFAULT_ARTIFACT_REPOSITORY is reached, or name jars of your own in `spark.jars`",
@@ -259,7 +266,7 @@ def prepare(*, may_install: bool) -> Iterator[str]:
         java = find_java()
     if not jars():
         fetch_jars()
-        yield f"Delta {version('delta-spark')}: {len(jars())} jars in {_jar_folder()}"
+        yield f"Delta {version('delta-spark')}, Avro {AVRO}: {len(jars())} jars in {_jar_folder()}"
     if not archive(java).exists():
         yield f"making the class archive of Java {java.version} once: it halves every start"
         started = time.monotonic()

@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from lakehouse.lake.errors import causes
 from lakehouse.names import quoted
 from lakehouse.sources.base import SourceFile
 from lakehouse.sources.conform import as_text, common, way
@@ -16,8 +18,15 @@ from lakehouse.sources.nested import type_text
 from lakehouse.sources.reading import file_columns, reader, spark_paths
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, SparkSession
+    from pyspark.sql import Column, DataFrameReader, SparkSession
     from pyspark.sql.types import DataType, StructField, StructType
+
+
+NO_SUCH_FORMAT = "_LEGACY_ERROR_TEMP_1139"
+"""Spark's condition when the reader of a format is not on its class path."""
+_NOT_OF_A_SCHEMA = frozenset([NO_SUCH_FORMAT, "PATH_NOT_FOUND"])
+_OF_A_SCHEMA = frozenset(["IncompatibleSchemaException", "SchemaParseException", "AvroTypeException"])
+"""What Spark's reader of Avro raises for a schema that it does not know."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +49,17 @@ def scan_typed(
     files: Sequence[SourceFile],
     wanted: Wanted,
     look: Callable[[SourceFile, Mapping[str, str]], Look],
+    options: Mapping[str, str] = MappingProxyType({}),
 ) -> Scan:
     """Read the files, those with the same schema together; the Spark jobs are those of Spark's own inference.
 
-    `look` runs on the driver and raises OSError or ValueError for a file that cannot be read. A new column gets a type
-    that the values of all these files fit unchanged; a stored one keeps its own, or with `wanted.widen` a wider one,
-    and what does not fit it is rescued (S19).
+    `options` are the reader's. `look` runs on the driver and raises OSError or ValueError for a file that cannot be
+    read. A new column gets a type that the values of all these files fit unchanged; a stored one keeps its own, or with
+    `wanted.widen` a wider one, and what does not fit it is rescued (S19).
     """
-    from pyspark.errors import AnalysisException, ArithmeticException
+
+    def read() -> DataFrameReader:
+        return reader(spark, options).format(format_)
 
     failed: dict[str, str] = {}
     groups: dict[str, list[SourceFile]] = defaultdict(list)
@@ -62,19 +74,14 @@ def scan_typed(
         spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
     shapes: list[_Shape] = []
     for schema, group in groups.items():
-        try:
-            came = reader(spark, {}).format(format_).load(spark_paths(group[:1])).schema
-            trouble = same_names(came.fieldNames(), wanted)
-        except (AnalysisException, ArithmeticException) as error:
-            if error.getCondition() == "PATH_NOT_FOUND":
-                raise  # of this file alone
-            trouble = f"cannot be read: {str(error).strip().splitlines()[0]}"
-        if trouble:
+        came = _came(read(), group[0])
+        trouble = came if isinstance(came, str) else same_names(came.fieldNames(), wanted)
+        if trouble is not None:
             failed |= dict.fromkeys([file.path for file in group], trouble)
-        else:
+        elif not isinstance(came, str):
             shapes.append(_Shape(group, came, looks[schema]))
     types = types_of_columns((item for shape in shapes for item in shape.fields), wanted)
-    return Scan([_part(spark, format_, shape, types, wanted) for shape in shapes], failed, _cut(shapes), clean=True)
+    return Scan([_part(read(), shape, types, wanted) for shape in shapes], failed, _cut(shapes), clean=True)
 
 
 def _looks(
@@ -85,11 +92,30 @@ def _looks(
     def one(file: SourceFile) -> Look | Exception:
         try:
             return look(file, storage)
-        except (OSError, ValueError, ArrowException) as error:
+        except (OSError, ValueError, RecursionError, ArrowException) as error:
             return error
 
     with ThreadPoolExecutor(8) as threads:
         return list(threads.map(one, files))
+
+
+def _came(read: DataFrameReader, file: SourceFile) -> StructType | str:
+    """The file's schema as Spark has it, or why it has none."""
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import AnalysisException, ArithmeticException
+
+    try:
+        return read.load(spark_paths([file])).schema
+    except (AnalysisException, ArithmeticException) as error:
+        if error.getCondition() in _NOT_OF_A_SCHEMA:
+            raise
+        return f"cannot be read: {str(error).strip().splitlines()[0]}"
+    except Py4JJavaError as error:
+        last = causes(error)[-1]
+        if last.type not in _OF_A_SCHEMA:
+            raise
+        said = last.message.partition("{")[0]  # without the schema that it quotes
+        return f"cannot be read: {' '.join(said.split()).rstrip(':')}"
 
 
 @dataclass(frozen=True)
@@ -150,11 +176,11 @@ def types_of_columns(fields: Iterable[StructField], wanted: Wanted) -> Mapping[s
     return found
 
 
-def _part(spark: SparkSession, format_: str, shape: _Shape, types: Mapping[str, DataType], wanted: Wanted) -> Part:
+def _part(read: DataFrameReader, shape: _Shape, types: Mapping[str, DataType], wanted: Wanted) -> Part:
     """The files of one schema as one frame."""
     from pyspark.sql import functions as F
 
-    frame = reader(spark, {}).format(format_).schema(shape.came).load(spark_paths(shape.files))
+    frame = read.schema(shape.came).load(spark_paths(shape.files))
     values = [(item, shape.value(item.name)) for item in shape.fields]
     fields, columns = conformed(values, types, wanted, shape.look.valued)
     frame = frame.select(*columns, F.lit(None).cast("string").alias(RAW), *file_columns(frame, shape.files))

@@ -83,7 +83,7 @@ ERRORS: dict[str, str] = {
     "expectation": "An expectation cannot be judged on the columns that there are.",
     "expectation.failed": "Rows break a rule whose action is `fail`, or too many break one with `mostly`.",
     "init.unwritable": "A file of a new project, or a schema, cannot be written.",
-    "jars": "Delta's jars are neither in the cache nor to be fetched.",
+    "jars": "The jars of Delta and Avro are neither in the cache nor to be fetched.",
     "java": "There is no Java that Spark can use, or it did not start.",
     "ledger.empty": "A Bronze table has loaded batches, and the ledger has no row about it.",
     "lock.taken": "Another run may write one of the tables; exit code 4.",

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pyarrow import orc
 
 from tests.engine.lake import Lake
+from tests.sources.avro_files import as_avro
 
 AT = datetime(2024, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -27,7 +28,7 @@ def source(kind: str) -> str:
 
 def test_typed_files_text_and_bytes_are_loaded_once_and_columns_evolve(lake: Lake) -> None:
     lake.tables(
-        bronze={kind: source(kind) for kind in ("parquet", "orc", "text", "binary")},
+        bronze={kind: source(kind) for kind in ("parquet", "orc", "avro", "text", "binary")},
         silver={
             "parquet": "from: bronze.parquet\nschema: {id: bigint, price: 'decimal(10,2)'}\nmerge: {keys: id, sequence_by: _source_modified}"
         },
@@ -35,11 +36,13 @@ def test_typed_files_text_and_bytes_are_loaded_once_and_columns_evolve(lake: Lak
     first = pa.table({"id": [1, 2], "price": pa.array(["1.10", "2.20"]).cast(pa.decimal128(10, 2))})
     pq.write_table(first, landed(lake, "parquet/1.parquet"))
     orc.write_table(first, landed(lake, "orc/1.orc"))
+    landed(lake, "avro/1.avro").write_bytes(as_avro(first))
     landed(lake, "text/1.log").write_text("one\ntwo\n")
     landed(lake, "binary/1.png").write_bytes(b"\x89PNG\x00")
     lake.run()
     money = [(1, first["price"][0].as_py()), (2, first["price"][1].as_py())]
-    assert lake.rows("bronze.parquet") == lake.rows("bronze.orc") == lake.rows("silver.parquet", "id", "price") == money
+    assert lake.rows("bronze.parquet") == lake.rows("bronze.orc") == lake.rows("bronze.avro") == money
+    assert lake.rows("silver.parquet", "id", "price") == money
     assert lake.rows("bronze.text") == [("one",), ("two",)]
     assert [bytes(content) for (content,) in lake.rows("bronze.binary", "content")] == [b"\x89PNG\x00"]
 

@@ -182,7 +182,7 @@ def test_jars_that_cannot_be_fetched_are_an_error_that_says_where_they_belong(tm
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     said = done.stderr.splitlines()
-    assert said[0].startswith(f"fetching Delta 4.4.0 once into {tmp_path}")
+    assert said[0].startswith(f"fetching Delta 4.4.0 and Avro 4.1.1 once into {tmp_path}")
     assert "cannot be fetched" in said[1]
     assert "unresolved dependency" in said[1]
     assert "python -m lakehouse.engine.jvm" in said[2]

@@ -1,4 +1,4 @@
-"""Files that carry their own types: Parquet and ORC."""
+"""Files that carry their own types: Parquet, ORC and Avro."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 from pyarrow import orc
 
 from tests.ingest.feed import Feed
+from tests.sources.avro_files import as_avro
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ def as_orc(table: pa.Table) -> bytes:
     return out.getvalue()
 
 
-WRITERS: dict[str, Callable[[pa.Table], bytes]] = {"parquet": parquet, "orc": as_orc}
+WRITERS: dict[str, Callable[[pa.Table], bytes]] = {"parquet": parquet, "orc": as_orc, "avro": as_avro}
 
 
 @pytest.fixture(params=WRITERS)
@@ -69,7 +70,7 @@ def test_columns_keep_the_types_of_the_files(feed: Feed) -> None:
         "s": ["x", "y"],
         "b": pa.array([b"\x00\xff", None], pa.binary()),
         "d": [date(2024, 1, 1), None],
-        "t": pa.array([at, None], pa.timestamp("us", "UTC" if feed.kind == "parquet" else None)),
+        "t": pa.array([at, None], pa.timestamp("us", None if feed.kind == "orc" else "UTC")),
         "m": pa.array([Decimal("1.10"), None], pa.decimal128(10, 2)),
         "n": [{"x": 1, "y": ["a"]}, None],
         "k": [True, None],
