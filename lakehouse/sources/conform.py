@@ -51,6 +51,8 @@ def way(came: DataType, stored: DataType | None, wanted: Wanted) -> Way:
     """
     from pyspark.sql.types import ArrayType, MapType, StructType
 
+    if wanted.special and stored is not None and (known := wanted.special(came, stored, wanted)):
+        return known
     if isinstance(came, StructType) and (stored is None or isinstance(stored, StructType)):
         return _struct(came, stored, wanted)
     if isinstance(came, ArrayType) and (stored is None or isinstance(stored, ArrayType)):

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.types import DataType
+
+    from lakehouse.sources.conform import Way
+
+    Special = Callable[[DataType, DataType, "Wanted"], Way | None]
 
 RAW, FILE, MODIFIED = "__raw", "__file", "__modified"
 """Columns of every part's frame: the text of a record that cannot be read (NULL for a good one), the file's path as
@@ -88,6 +92,8 @@ class Wanted:
     """Names of the columns of files without a header, in order."""
     storage: Mapping[str, str] = field(default_factory=dict, repr=False)
     """How to reach an object store, by its own names."""
+    special: Special | None = field(default=None, repr=False)
+    """What a format knows better of how its values get into columns; None from it: nothing."""
 
     def name(self, came: str) -> str:
         """The column's name for a field: the stored spelling where there is one (S16), made plain unless `exact`."""

@@ -51,7 +51,7 @@ def read_head(path: str, dialect: Dialect, storage: Mapping[str, str]) -> Head:
     """
     raw = b""
     encoding = ""
-    for raw in _growing(path, storage):
+    for raw in growing(path, storage):
         encoding = dialect.encoding or ("UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "")
         record = first_record(_decode(raw, encoding or "UTF-8"), dialect)
         if record is not None:
@@ -95,7 +95,7 @@ def safe_names(record: Sequence[str], null_value: str | None) -> list[str]:
     ]
 
 
-def _growing(path: str, storage: Mapping[str, str]) -> Iterator[bytes]:
+def growing(path: str, storage: Mapping[str, str]) -> Iterator[bytes]:
     """The file's beginning, each time twice as long, until it is whole."""
     files, inner = filesystem(path, storage)
     compression = next((codec for suffix, codec in _SUFFIXES.items() if path.lower().endswith(suffix)), None)

@@ -13,6 +13,7 @@ from pyarrow import orc
 from tests.engine.lake import Lake
 from tests.sources.avro_files import as_avro
 
+BOOKS = "<books><book id='{}'><title>{}</title>{}</book></books>"
 AT = datetime(2024, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
@@ -135,3 +136,25 @@ def test_s17_exact_names_are_those_of_the_files_down_to_silver(lake: Lake) -> No
     lake.tables(bronze={"json": source("json")})
     error = lake.run(ok=False)["bronze.json"].error
     assert "cannot take that back" in str(error)
+
+
+def test_xml_is_loaded_once_its_columns_evolve_and_what_is_broken_is_set_aside(lake: Lake) -> None:
+    lake.tables(
+        bronze={"books": 'source: {format: xml, path: "${landing}/books", options: {rowTag: book}}'},
+        silver={
+            "books": "from: bronze.books\nschema: {_id: int, title: string}\nmerge: {keys: _id, sequence_by: _source_modified}"
+        },
+    )
+    landed(lake, "books/1.xml").write_text(BOOKS.format(1, "One", "<tag>a</tag>"))
+    lake.run()
+    assert lake.rows("silver.books", "_id", "title") == [(1, "One")]
+    landed(lake, "books/2.xml").write_text(
+        BOOKS.format(2, "Two", "<tag>b</tag><tag>c</tag><new><x>1</x></new>")[:-8] + "<book>cut"
+    )
+    landed(lake, "books/3.xml").write_text("<?xml version='1.0' encoding='klingon'?><book/>")
+    result = lake.run()["bronze.books"]
+    assert lake.files("bronze.books") == {"1.xml": "loaded", "2.xml": "loaded", "3.xml": "failed"}
+    assert lake.rows("bronze.books", "_id", "tag", "new") == [("1", "a", None), ("2", '["b","c"]', ("1",))]
+    assert lake.rows("bronze.books_quarantine", "_raw") == [("<book>cut",)]
+    assert result.rows_rejected == 1
+    assert not lake.run().used_spark

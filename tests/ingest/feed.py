@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 INGESTED = datetime(2024, 2, 3, 4, 5, 6, 789012, tzinfo=UTC)
+OPTIONS: Mapping[str, Mapping[str, Any]] = {"csv": {"header": True}, "xml": {"rowTag": "row"}}
 OWN = ("_source_file", "_source_modified", "_ingested_at", "_batch", "_rescued_data")
 
 
@@ -49,7 +50,7 @@ class Feed:
         **keys: Any,
     ) -> BatchRequest:
         module: Any = import_module(f"lakehouse.sources.{self.kind}")
-        options = {"header": True} if options is None and self.kind == "csv" else options
+        options = OPTIONS.get(self.kind) if options is None else options
         spec = module.Options.model_validate({"path": str(self.root), "options": options or {}, **(source or {})})
         return BatchRequest(
             files=keys.pop("files", None) or list_files(spec, self.root, {}, copy_into),

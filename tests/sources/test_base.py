@@ -7,12 +7,12 @@ import pytest
 from pydantic import ValidationError
 
 from lakehouse.model import unavailable
-from lakehouse.sources import csv, jdbc, json, xml
+from lakehouse.sources import csv, jdbc, json, kafka
 from lakehouse.sources.base import FileSource
 from lakehouse.spec.leaves import SOURCES
 from lakehouse.spec.words import descriptions
 
-BUILT = {"csv", "json", "parquet", "avro", "orc", "text", "binary"}
+BUILT = {"csv", "json", "parquet", "avro", "orc", "text", "xml", "binary"}
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
@@ -34,7 +34,7 @@ def test_the_leaves_are_the_words_of_the_language() -> None:
 
 
 def test_a_format_that_is_not_built_is_named_as_such() -> None:
-    assert list(unavailable(xml.Options(path="x"))) == [()]
+    assert list(unavailable(kafka.Options(options={"subscribe": "x"}))) == [()]
     assert list(unavailable(jdbc.Options(options={"url": "jdbc:x", "dbtable": "t"}))) == [()]
     assert list(unavailable(csv.Options(path="x"))) == []
 

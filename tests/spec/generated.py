@@ -265,8 +265,9 @@ def source(options: type[BaseModel]) -> Strategy:
     known = typing.cast("type[sources.Source]", options).spark_options
     named = sorted({"any"} if known is None else known)
     word = typing.get_args(options.model_fields["format"].annotation)[0]
+    needed = {"rowTag": "row"} if word == "xml" else {}
     return st.builds(
-        lambda keys, given: {**keys, "format": word, **({"options": given} if given else {})},
+        lambda keys, given: {**keys, "format": word, **({"options": needed | given} if needed or given else {})},
         made(options).map(lambda keys: {k: v for k, v in keys.items() if k != "options"}),
         st.dictionaries(st.sampled_from(named), TEXT | st.booleans() | st.integers(), max_size=3)
         if named
