@@ -23,6 +23,8 @@ class FileStatus(StrEnum):
     PLANNED = "planned"
     SKIPPED = "skipped"
     CHANGED = "changed"
+    CLEANED = "cleaned"
+    UNDONE = "undone"
 
 
 class LogLevel(StrEnum):

@@ -14,10 +14,11 @@ from deltalake import DeltaTable
 from lakehouse.control.store import Control, PlanConflict
 from lakehouse.control.tables import FILES
 from lakehouse.sources.base import SourceFile
+from lakehouse.sources.cleaning import Cleaned
 
 COLUMNS = (
     "kind", "batch", "attempt", "path", "size", "modified", "partitions", "work", "ingested_at", "fixed", "version",
-    "error", "at",
+    "error", "at", "moved_to",
 )  # fmt: skip
 
 
@@ -99,6 +100,16 @@ class Ledger:
     def changed(self, files: Sequence[SourceFile]) -> None:
         """Note loaded files that changed and were not read again, once per change (S1)."""
         self.control.append("files", [self._row("changed", None, None) | _file(f) for f in files])
+
+    def cleaned(self, files: Sequence[tuple[SourceFile, int, Cleaned]]) -> None:
+        """Note loaded files, each with its batch, that were taken away from the source, or are gone from it."""
+        self.control.append(
+            "files",
+            [
+                self._row("cleaned", batch, None) | _file(f) | {"work": done.how, "moved_to": done.moved_to}
+                for f, batch, done in files
+            ],
+        )
 
     def _row(self, kind: str, batch: int | None, attempt: str | None) -> dict[str, Any]:
         return {

@@ -42,7 +42,7 @@ FILES = ControlTable(
     {
         "table_id": _TEXT,
         "table": _TEXT,
-        "kind": _TEXT,  # planned failed result void skipped changed
+        "kind": _TEXT,  # planned failed result void skipped changed cleaned
         "batch": _LONG,
         "attempt": _TEXT,
         "run_id": _TEXT,
@@ -51,7 +51,7 @@ FILES = ControlTable(
         "size": _LONG,
         "modified": _TIME,
         "partitions": _TEXT,  # JSON map, of a planned file below partition folders
-        "work": _TEXT,  # planned: data, replay or erase
+        "work": _TEXT,  # planned: data, replay or erase; cleaned: deleted, moved or gone
         "ingested_at": _TIME,  # planned: the batch's `_ingested_at`
         "fixed": _TEXT,  # planned: JSON, whatever else a replay needs to write identical rows
         "version": _LONG,  # of the data table: planned: decided on this one; result: committed as this one
@@ -59,6 +59,7 @@ FILES = ControlTable(
         "rejected": _LONG,
         "rescued": _LONG,
         "error": _TEXT,
+        "moved_to": _TEXT,  # cleaned: where the file is now
     },
     "Ledger of the files of Bronze tables: append-only, one row per file and event.",
     partitioned_by=("table_id",),

@@ -21,6 +21,7 @@ POINTS = (
     "confirmed",  # the commit was read back and is written to `commits`
     "result",  # Bronze: the batch's outcome is written to `files`
     "maintenance",  # OPTIMIZE, VACUUM
+    "cleaned",  # Bronze: files that left the source are written to `files`
     "audit",  # the control plane's rows about the step
 )
 

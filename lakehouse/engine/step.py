@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from lakehouse.control import commits
 from lakehouse.control.ledger import Ledger
-from lakehouse.engine import attempt, bronze, companions, frames, maintain
+from lakehouse.engine import attempt, bronze, cleaning, companions, frames, maintain
 from lakehouse.engine.blame import blamed
 from lakehouse.engine.loop import Deadline
 from lakehouse.engine.points import point
@@ -51,12 +51,24 @@ def perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> Non
 
 
 def _perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> None:
-    environment = run.plan.project.environment
-    files = listed(environment, step.spec)
-    inputs = run.inputs(step)
+    def stopped() -> bool:
+        return deadline.expired or run.stopping.is_set()
+
+    files = listed(run.plan.project.environment, step.spec)
+    state, loaded = _until_idle(run, step, files, result, stopped)
+    if loaded:
+        maintain.after(run, step, result)
+    cleaning.after(run, step, state, result, stopped)
+
+
+def _until_idle(
+    run: Run, step: Step, files: Sequence[SourceFile], result: StepResult, stopped: Callable[[], bool]
+) -> tuple[State, bool]:
+    """Do what is to be done until nothing is left: what was seen last, and whether rows were committed."""
+    environment, inputs = run.plan.project.environment, run.inputs(step)
     again, lost, did, loaded = _again(run, step), 0, False, False
     while True:
-        if deadline.expired or run.stopping.is_set():
+        if stopped():
             # cancelling ends a job of Spark's; between two jobs there is none
             raise StepError(f"{step.name} was stopped between two commits; the next run goes on from there")
         state = observe(
@@ -69,7 +81,6 @@ def _perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> No
             if not did:
                 result.status, result.reason = Status.IDLE, decision.reason
                 result.version = state.log.version if state.log else None
-                return
             break
         if isinstance(decision, Create):
             _create(run, step, decision, files)
@@ -86,9 +97,9 @@ def _perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> No
             if not loaded:
                 result.reason = "; ".join(filter(None, [result.reason, decision.reason]))
             did, loaded, again = True, True, again.once(decision.sequence)
-    result.status = Status.COMPLETED
-    if loaded:
-        maintain.after(run, step, result)
+    if did:
+        result.status = Status.COMPLETED
+    return state, loaded
 
 
 def _again(run: Run, step: Step) -> Again:
@@ -159,6 +170,7 @@ def _settle(run: Run, step: Step, state: State, settle: Settle, result: StepResu
                 ledger.result(late.batch, late.attempt, late.version, rows=rows)
         if settle.void:
             ledger.void(settle.void)
+            result.warnings += [str(file) for file in settle.unlisted]
         if settle.changed:
             ledger.changed(settle.changed)
             result.warnings += [

@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from lakehouse.errors import Problem, SpecError, nearest
 from lakehouse.names import COMPANIONS, LAYERS, TableName
+from lakehouse.planning.cleaning import misplaced
 from lakehouse.planning.columns import column_problems
 from lakehouse.planning.known import MOST_SLIPS
 from lakehouse.planning.references import SqlError, references
@@ -108,6 +109,10 @@ class _Compiled:
         self.secrets(name, used)
         after = frozenset(r.table for r in reads) | {names[d] for d in table.depends_on or () if d in names}
         unique = tuple(dict.fromkeys(reads))
+        if not hurt & {"source", "auto_loader"} and (why := misplaced(table, self.project.environment.root)):
+            where = self.project.position(name, "auto_loader", "clean_source", "move_destination")
+            fix = "move them to a folder beside the source's, in the same store"
+            self.problems.append(Problem(where, "wrong-value", f"files cannot be moved there: {why}", fix))
         return Step(name, table, way, unique, after & self.project.tables.keys(), definition, used, late)
 
     def query(self, name: TableName, sql: str) -> Iterator[Read]:

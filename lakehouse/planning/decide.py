@@ -17,7 +17,7 @@ from lakehouse.planning.ranges import Range, check_increment, has_moved, range_o
 from lakehouse.planning.references import moving_parts
 from lakehouse.planning.steps import Step
 from lakehouse.sources.base import SourceFile
-from lakehouse.state.ledger import Result
+from lakehouse.state.ledger import Result, Unlisted
 from lakehouse.state.observe import State
 from lakehouse.state.place import Confirmation, Place, note, place, unconfirmed
 
@@ -63,6 +63,8 @@ class Settle:
     """(sequence, attempt) that will never commit: their rows in the companions go."""
     changed: tuple[SourceFile, ...] = ()
     """Bronze: loaded files that have changed since; noted once per change (S1)."""
+    unlisted: tuple[Unlisted, ...] = ()
+    """Bronze: files of the batches to void that are not in the source any more, so that nothing loads them again."""
     then: Alter | Work | Idle | None = None
     """What there is to do after it, where that can be told before."""
 
@@ -78,6 +80,7 @@ class Settle:
         words += [f"the RESTORE of version {v} is noted" for v in self.restores]
         words += [f"the result of batch {r.batch} is noted" for r in self.results]
         words += [f"batch {b} was undone by a RESTORE and is voided" for b in self.void]
+        words += [f"{f.path}, which it loaded, is not in the source any more" for f in self.unlisted]
         words += [f"rejected rows of a dead attempt at {s} are removed" for s, _ in self.clean]
         words += [f"{f.path} was loaded and has changed since" for f in self.changed]
         return "; ".join(words)
@@ -199,7 +202,8 @@ def _unsettled(step: Step, state: State, log: Log, where: Place) -> Settle:
         return Settle(where, confirm, restores, clean=clean)
     settled = not (standing.late_results or standing.undone)
     changed = tuple(standing.changed_files(state.files)) if settled and not overwrites(step.spec) else ()
-    return Settle(where, confirm, restores, standing.late_results, standing.undone, clean, changed)
+    unlisted = tuple(standing.unlisted(state.files))
+    return Settle(where, confirm, restores, standing.late_results, standing.undone, clean, changed, unlisted)
 
 
 def _to_do(step: Step, state: State, base: int, where: Place) -> Work | Idle:

@@ -13,6 +13,7 @@ from lakehouse.maintenance import Decision
 from lakehouse.names import TableName
 from lakehouse.planning.batches import counted
 from lakehouse.planning.checks import Check, checks_of, told
+from lakehouse.planning.cleaning import cleaning
 from lakehouse.planning.decide import Alter, Create, Settle, Work, decide
 from lakehouse.planning.decide import Decision as Decided
 from lakehouse.planning.inputs import read_only
@@ -165,11 +166,13 @@ def _explained(plan: Plan, step: Step, world: World, now: datetime) -> Explained
         decision = decision.then
     if decision is not None:
         reasons.append(decision.reason)
+    source = cleaning(plan[step.name], state.standing, plan.project.environment.root, now)
+    clean = [source.decision] if source is not None and source.files.num_rows else []
     if not isinstance(decision, Work):
-        return Explained(step, action or "idle", "; ".join(reasons), alters=alters)
+        return Explained(step, action or "idle", "; ".join(reasons), alters=alters, maintenance=tuple(clean))
     upkeep = decisions(plan, world.control, step, state.log, now, world.look) if state.log else []
     return Explained(
-        step, action or "run", "; ".join(reasons), decision, alters, checks_of(step), tuple(upkeep),
+        step, action or "run", "; ".join(reasons), decision, alters, checks_of(step), (*upkeep, *clean),
         warnings=_warnings(plan, step, decision),
     )  # fmt: skip
 

@@ -107,6 +107,8 @@ RUN_KEYS = frozenset(
 )
 """Keys whose change does not change what a table holds, so they are not part of its definition (S88)."""
 
+_OF_FILES = ("clean_source", "use_notifications", "backfill_interval")
+"""Keys of `auto_loader` that say what becomes of files and how they are found, not what is made of them."""
 _PLACEHOLDER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 
 
@@ -115,6 +117,7 @@ def definition_of(table: Table, variables: Mapping[str, Any]) -> tuple[str, dict
     body = table.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=set(RUN_KEYS))
     if table.source is not None:
         body["source"]["format"] = table.source.format  # which is a default in its own leaf
+    _without(body.get("auto_loader"), *_OF_FILES)
     _without_comments(body.get("schema"), "comment", "tags")
     _without_comments(body.get("expectations"), "description")
     # rules count in their order: within `derive` each expression sees those above it
@@ -138,9 +141,13 @@ def _texts(value: object) -> Iterator[str]:
 
 def _without_comments(items: object, *keys: str) -> None:
     for item in items.values() if isinstance(items, dict) else ():
-        if isinstance(item, dict):
-            for key in keys:
-                item.pop(key, None)
+        _without(item, *keys)
+
+
+def _without(item: object, *keys: str) -> None:
+    if isinstance(item, dict):
+        for key in keys:
+            item.pop(key, None)
 
 
 def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from lakehouse.lake import types
-from lakehouse.model import LATER, Duration, Model
+from lakehouse.model import LATER, Duration, Model, duration_text
 from lakehouse.quality.fields import TypeText
 
 EvolutionMode = Literal[
@@ -61,15 +62,34 @@ def _as_map(value: object) -> object:
     return dict(found)
 
 
+_SHORTEST = timedelta(days=7)
+
+
 class CleanSource(Model):
-    """What happens to files once they are loaded."""
+    """What happens to files once they are loaded; no other table may read them.
+
+    A run does it at the end of the table's step. Only a file that is as it was loaded is taken away.
+    """
 
     action: Literal["delete", "move"]
     """Delete them, or move them to `move_destination`."""
-    retention_duration: Duration | None = None
-    """How long they stay after the commit; 30 days when left out."""
-    move_destination: str | None = None
-    """Folder or URL outside of the source's path."""
+    retention_duration: Duration = timedelta(days=30)
+    """How long they stay after the commit; to delete them, more than 7 days."""
+    move_destination: str | None = Field(None, min_length=1)
+    """Folder or URL outside of the source's path, in the same store; a file keeps its path below the source's."""
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> CleanSource:
+        if self.action == "delete" and self.retention_duration <= _SHORTEST:
+            raise ValueError(
+                f"`action: delete` needs a `retention_duration` of more than {duration_text(_SHORTEST)}, not"
+                f" {duration_text(self.retention_duration)}"
+            )
+        if self.action == "move" and self.move_destination is None:
+            raise ValueError("`action: move` needs a `move_destination`")
+        if self.action == "delete" and self.move_destination is not None:
+            raise ValueError("`move_destination` goes with `action: move`, and the action is `delete`")
+        return self
 
 
 class Notifications(Model):
@@ -100,7 +120,7 @@ class AutoLoader(Model):
     """A batch takes no further file once it has so many bytes."""
     allow_overwrites: bool = False
     """Load a file again when its size or modification time has changed."""
-    clean_source: CleanSource | None = Field(None, json_schema_extra=LATER)
+    clean_source: CleanSource | None = None
     """Delete or move files once they are loaded."""
     use_notifications: Notifications | None = Field(None, json_schema_extra=LATER)
     """Take files from a queue of events instead of listing."""

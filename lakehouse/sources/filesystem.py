@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -12,8 +13,10 @@ from urllib.parse import unquote
 from lakehouse.errors import MachineError
 
 if TYPE_CHECKING:
-    from pyarrow.fs import FileSystem
+    from pyarrow.fs import FileInfo, FileSystem
 
+_SAME = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "abfss"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
@@ -63,6 +66,26 @@ def outer(inner_path: str, like: str) -> str:
         return inner_path
     place = like.split("://", 1)[1].partition("/")[0]
     return f"{like.split('://', 1)[0]}://{place}/{inner_path.partition('/')[2]}"
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether the path is the folder or lies in it; both absolute."""
+    top = inner(folder).rstrip("/")
+    return store_of(path) == store_of(folder) and f"{inner(path).rstrip('/')}/".startswith(f"{top}/")
+
+
+def store_of(path: str) -> str:
+    """What tells one store from another: the bucket or container and its kind; empty for a local path."""
+    scheme = scheme_of(path)
+    if not scheme:
+        return ""
+    place = path.split("://", 1)[1].partition("/")[0]
+    return f"{_SAME.get(scheme, scheme)}://{place}"
+
+
+def time_of(info: FileInfo) -> datetime:
+    """When a file was modified, cut to milliseconds, which is what Spark sees."""
+    return _EPOCH + timedelta(milliseconds=(info.mtime_ns or 0) // 1_000_000)
 
 
 def for_spark(path: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -48,6 +48,10 @@ class Known:
     files: pa.Table
     noted: pa.Table
     """Changes of loaded files that were noted: path, size, modified."""
+    cleaned: pa.Table
+    """Loaded files that were taken away from the source: path, batch, work (what was done), moved_to."""
+    undone: pa.Table
+    """Files of batches that do not count, most of them undone by a RESTORE: path, size, modified, batch, at."""
     _last: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -55,15 +59,15 @@ class Known:
         """From the ledger's rows; a batch counts when it is committed or still above the table's sequence."""
         kind = rows["kind"]
         planned = rows.filter(pc.and_(pc.equal(kind, PLANNED), pc.is_valid(rows["path"])))
-        planned = planned.filter(
-            pc.or_(
-                pc.is_in(planned["batch"], value_set=pa.array(sorted(loaded), pa.int64())),
-                pc.and_(
-                    pc.greater(planned["batch"], sequence),
-                    pc.invert(pc.is_in(planned["batch"], value_set=pa.array(sorted(void), pa.int64()))),
-                ),
-            )
+        counts = pc.or_(
+            pc.is_in(planned["batch"], value_set=pa.array(sorted(loaded), pa.int64())),
+            pc.and_(
+                pc.greater(planned["batch"], sequence),
+                pc.invert(pc.is_in(planned["batch"], value_set=pa.array(sorted(void), pa.int64()))),
+            ),
         )
+        undone = planned.filter(pc.invert(counts)).select([*_KEY, "batch", "at"])
+        planned = planned.filter(counts)
         status = pc.if_else(pc.greater(planned["batch"], sequence), PLANNED, LOADED)
         failed = rows.filter(pc.equal(kind, FAILED))
         keep = [
@@ -78,12 +82,34 @@ class Known:
             _rows(failed.filter(pa.array(keep, pa.bool_())), _all(failed, FAILED)[: sum(keep)], 1),
         ]
         noted = rows.filter(pc.equal(kind, "changed")).select(_KEY)
-        return cls(_newest(pa.concat_tables(parts), _KEY), noted)
+        cleaned = rows.filter(pc.equal(kind, "cleaned")).select(["path", "batch", "work", "moved_to"])
+        return cls(_newest(pa.concat_tables(parts), _KEY), noted, cleaned, undone)
 
     @cached_property
     def newest(self) -> pa.Table:
         """One row per path: what the newest batch that knows it says."""
         return _newest(self.files, ["path"])
+
+    @cached_property
+    def overwritten(self) -> frozenset[str]:
+        """Paths of loaded files that were seen with another size or modification time since (S1)."""
+        if not self.noted.num_rows:
+            return frozenset()
+        seen = self.newest.join(self.noted.select(["path"]), keys="path", join_type="left semi")
+        seen = seen.filter(pc.equal(seen["status"], LOADED))
+        return frozenset(seen.join(self.noted, keys=_KEY, join_type="left anti")["path"].to_pylist())
+
+    def to_clean(self, batches: Collection[int]) -> pa.Table:
+        """Files that these batches loaded last, not seen changed and not cleaned yet: path, size, modified, batch."""
+        there = self.newest
+        chosen = pc.is_in(there["batch"], value_set=pa.array(sorted(batches), pa.int64()))
+        there = there.filter(pc.and_(pc.equal(there["status"], LOADED), chosen))
+        if there.num_rows and self.cleaned.num_rows:
+            there = there.join(self.cleaned.select(["path", "batch"]), keys=["path", "batch"], join_type="left anti")
+        if there.num_rows and self.overwritten:
+            changed = pa.array(sorted(self.overwritten), pa.string())
+            there = there.filter(pc.invert(pc.is_in(there["path"], value_set=changed)))
+        return there.select([*_KEY, "batch"]).sort_by([("batch", "ascending"), ("path", "ascending")])
 
     def new(self, listing: Sequence[SourceFile], allow_overwrites: bool, again: Again) -> list[SourceFile]:
         """The listed files that are to be loaded, in the listing's order."""

@@ -55,6 +55,28 @@ class OpenBatch:
 
 
 @dataclass(frozen=True)
+class Unlisted:
+    """A file of an undone batch that cannot be loaded again, because it is not in the source any more."""
+
+    path: str
+    batch: int
+    version: int | None
+    """The version of the table that has the batch's rows; None when it was never committed."""
+    how: str = ""
+    """What `clean_source` did with it: `deleted`, `moved`, `gone`; empty when it did nothing."""
+    moved_to: str | None = None
+
+    def __str__(self) -> str:
+        words = {"deleted": "clean_source deleted it", "moved": f"clean_source moved it to {self.moved_to}"}
+        how = words.get(self.how, "it is not in the source any more")
+        back = "" if self.version is None else f", or RESTORE the table to version {self.version}, which has its rows"
+        return (
+            f"{self.path} is not loaded again: batch {self.batch}, which it was in, is undone by a RESTORE, and {how};"
+            f" put it back to have it loaded{back}"
+        )
+
+
+@dataclass(frozen=True)
 class Standing:
     """Where a Bronze table stands. What is to be settled comes first: `late_results`, then `undone`, then `open`.
 
@@ -77,6 +99,11 @@ class Standing:
         """Every file that the ledger knows, with its status."""
         return Known.of(self.rows, self.loaded, self.void, self.sequence)
 
+    def loaded_before(self, moment: datetime) -> list[int]:
+        """The batches that were committed before this moment, by the time of their `result` rows."""
+        done = self.rows.filter(pc.equal(self.rows["kind"], "result")).select(["batch", "attempt", "at"]).to_pylist()
+        return [r["batch"] for r in done if self.loaded.get(r["batch"]) == r["attempt"] and r["at"] <= moment]
+
     def new_files(
         self,
         listing: Sequence[SourceFile],
@@ -90,6 +117,22 @@ class Standing:
         """
         found = self.known.new(listing, allow_overwrites, again)
         return sorted(found, key=lambda f: (f.modified, f.path))
+
+    def unlisted(self, listing: Sequence[SourceFile]) -> list[Unlisted]:
+        """Files of the batches that are undone, which are neither in another batch nor in the source any more."""
+        if not self.undone:
+            return []
+        files = self.known.undone
+        files = files.filter(pc.is_in(files["batch"], value_set=pa.array(self.undone, pa.int64())))
+        there = {f.path for f in listing} | set(self.known.newest["path"].to_pylist())
+        lost = {r["path"]: r["batch"] for r in files.to_pylist() if r["path"] not in there}
+        how = {(r["path"], r["batch"]): r for r in self.known.cleaned.to_pylist() if r["path"] in lost}
+        version = {batch: version for batch, _, version in _Marks(self.rows).results}
+        return [
+            Unlisted(path, batch, version.get(batch), done["work"] if done else "", done["moved_to"] if done else None)
+            for path, batch in sorted(lost.items())
+            for done in [how.get((path, batch))]
+        ]
 
     def changed_files(self, listing: Sequence[SourceFile]) -> list[SourceFile]:
         """Loaded files that changed and are not noted as `changed` yet, once per change (S1, no `allow_overwrites`)."""

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +14,12 @@ from urllib.parse import unquote
 from lakehouse.errors import StepError
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.copy_into import CopyInto
-from lakehouse.sources.filesystem import absolute, filesystem, inner, outer, scheme_of
+from lakehouse.sources.filesystem import absolute, filesystem, inner, outer, scheme_of, time_of
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
 
 _WILD = re.compile(r"[*?\[{]")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -48,6 +46,13 @@ def list_files(
     except OSError as error:
         raise StepError(f"{root} cannot be listed: {error}", code="source.path") from error
     return sorted(taken.values(), key=lambda file: (file.modified, file.path))
+
+
+def folder_of(path: str) -> str:
+    """The part of a source's path before the first name with a sign of a glob, or a value put in by a run."""
+    parts = path.rstrip("/").split("/")
+    first = next((i for i, text in enumerate(parts) if _WILD.search(text)), len(parts))
+    return "/".join(parts[:first]) or "/"
 
 
 def is_hidden(name: str) -> bool:
@@ -207,11 +212,11 @@ class _Look:
         return None if info.type == FileType.NotFound else info
 
     def _file(self, info: FileInfo, base: str) -> SourceFile:
-        path, milliseconds = info.path, (info.mtime_ns or 0) // 1_000_000
+        path = info.path
         return SourceFile(
             outer(path, self.root) if self.remote else path,
             info.size or 0,
-            _EPOCH + timedelta(milliseconds=milliseconds),
+            time_of(info),
             self._partitions(path[len(base) :]) if "=" in path else {},
         )
 

@@ -29,15 +29,17 @@ def ledger_rows(project: Project, name: TableName, status: str | None, limit: in
     rows = Commits.read(control, log.table_id or "")
     ledger = Ledger.open(control, log.table_id or "", table=str(name))
     known = stand(ledger, log, rows).known
-    noted: dict[str, set[tuple[Any, Any]]] = {}
-    for r in known.noted.to_pylist():
-        noted.setdefault(r["path"], set()).add((r["size"], r["modified"]))
+    cleaned = {(r["path"], r["batch"]): r["moved_to"] for r in known.cleaned.to_pylist()}
+    undone = {r["path"]: r | {"status": "undone", "error": None} for r in known.undone.sort_by("batch").to_pylist()}
+    rows_of = {**undone, **{r["path"]: r for r in known.newest.to_pylist()}}
     names = ["path", "status", "batch", "size", "modified", "at", "error"]
-    found = known.newest.sort_by([("batch", "descending"), ("path", "ascending")]).select(names).to_pylist()
+    found = [{n: r[n] for n in names} | {"moved_to": cleaned.get((r["path"], r["batch"]))} for r in rows_of.values()]
     for r in found:
-        # as it was loaded, and seen with another size or time since (S1)
-        if r["status"] == LOADED and r["path"] in noted and (r["size"], r["modified"]) not in noted[r["path"]]:
-            r["status"] = "changed"
+        if r["status"] == LOADED and r["path"] in known.overwritten:
+            r["status"] = "changed"  # as it was loaded, and seen with another size or time since (S1)
+        elif r["status"] == LOADED and (r["path"], r["batch"]) in cleaned:
+            r["status"] = "cleaned"
+    found.sort(key=lambda r: (-r["batch"], r["path"]))
     return [r for r in found if status in (None, r["status"])][:limit]
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from pydantic import ValidationError
 
@@ -49,6 +51,9 @@ def test_hints_have_canonical_types() -> None:
         ({"schema_hints": "a int,"}, "not a field's name"),
         ({"max_files_per_trigger": 0}, "greater than 0"),
         ({"schema_evolution": "none"}, "schema_evolution"),
+        ({"clean_source": {"action": "delete", "retention_duration": "7 days"}}, "more than 7 days, not 7 days"),
+        ({"clean_source": {"action": "move"}}, "needs a `move_destination`"),
+        ({"clean_source": {"action": "delete", "move_destination": "x"}}, "goes with `action: move`"),
     ],
 )
 def test_what_cannot_be_is_refused(keys: dict[str, object], message: str) -> None:
@@ -70,9 +75,17 @@ def test_hints_are_a_map_or_ddl_and_name_nested_fields_by_their_paths() -> None:
     assert loader.nested_hints == {("a", "b", "element"): "date"}
 
 
+def test_files_are_cleaned_after_thirty_days_and_may_be_moved_at_once() -> None:
+    loader = AutoLoader.model_validate({"clean_source": {"action": "delete"}})
+    assert loader.clean_source is not None
+    assert loader.clean_source.retention_duration == timedelta(days=30)
+    moved = {"action": "move", "move_destination": "out", "retention_duration": "0 days"}
+    AutoLoader.model_validate({"clean_source": moved})
+
+
 def test_what_is_not_built_is_named() -> None:
-    loader = AutoLoader.model_validate({"infer_column_types": True, "clean_source": {"action": "delete"}})
-    assert set(unavailable(loader)) == {("clean_source",)}
+    loader = AutoLoader.model_validate({"infer_column_types": True, "use_notifications": {"queue_url": "events"}})
+    assert set(unavailable(loader)) == {("use_notifications",)}
     assert list(unavailable(AutoLoader())) == []
 
 
