@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lakehouse.api import plan as plan
     from lakehouse.api import project as project
     from lakehouse.api import quarantine as quarantine
+    from lakehouse.api import rebuild_ledger as rebuild_ledger
     from lakehouse.api import run as run
     from lakehouse.api import session as session
     from lakehouse.api import show as show
@@ -44,17 +45,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "lakehouse.api": (
-        "load",
-        "plan",
-        "project",
-        "run",
-        "session",
-        "show",
-        "quarantine",
-        "files",
-        "history",
-        "lineage",
-        "validate_data",
+        "load", "plan", "project", "run", "session", "show", "quarantine", "files", "rebuild_ledger", "history",
+        "lineage", "validate_data",
     ),
     "lakehouse.engine.check": ("DataCheck", "DataProblem"),
     "lakehouse.engine.results": ("Event", "RunResult", "StepResult"),
@@ -63,13 +55,13 @@ _HOMES = {
     "lakehouse.spec.environment": ("Environment",),
     "lakehouse.spec.load": ("Project",),
     "lakehouse.spec.models": ("Pipeline", "Table"),
-}
+}  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "DataCheck", "DataProblem", "Environment", "Event", "LakehouseError", "Pipeline", "Problem", "Project", "RunResult",
     "SpecError", "StepResult", "Table", "TableName", "__version__", "files", "history", "lineage", "load", "plan",
-    "project", "quarantine", "run", "session", "show", "validate_data",
+    "project", "quarantine", "rebuild_ledger", "run", "session", "show", "validate_data",
 ]  # fmt: skip
 
 

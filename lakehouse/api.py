@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from lakehouse.engine.check import DataCheck
+    from lakehouse.engine.rebuild import RebuiltLedger
     from lakehouse.engine.results import Listener, RunResult
     from lakehouse.planning.explain import Explanation
     from lakehouse.planning.lineage import Lineage
@@ -123,12 +124,12 @@ def validate_data(
 
     All new files are read whole, or about `rows` records of them.
     """
-    from lakehouse.engine.catalog import session_for
+    from lakehouse.engine.catalog import session_of
     from lakehouse.engine.check import check
 
     found = _project(source)
-    name = _bronze(found, table)
-    return check(compiled(found), name, session_for(found, spark), rows)
+    name = _with_ledger(found, table)
+    return check(compiled(found), name, session_of(found, spark), rows)
 
 
 @_without_secrets
@@ -176,7 +177,20 @@ def files(source: Source, table: str, *, status: str | None = None, rows: int = 
     from lakehouse.state.look import ledger_rows
 
     found = _project(source)
-    return ledger_rows(found, _bronze(found, table), status, rows)
+    return ledger_rows(found, _with_ledger(found, table), status, rows)
+
+
+@_without_secrets
+def rebuild_ledger(source: Source, table: str, *, spark: SparkSession | None = None) -> RebuiltLedger:
+    """Make the ledger of a Bronze table anew from its own rows, where `_lakehouse` was lost; else nothing is written.
+
+    Afterwards nothing is loaded twice and nothing is lost. Files that were loaded and have no row in the table cannot
+    be known and are loaded again, which brings no row unless they changed. No run may write the table meanwhile.
+    """
+    from lakehouse.engine.rebuild import rebuilt
+
+    found = _project(source)
+    return rebuilt(found, _with_ledger(found, table), spark)
 
 
 @_without_secrets
@@ -207,8 +221,8 @@ def known_table(project: Project, text: str, *, companions: bool = False) -> Tab
     return TableName.parse(text)
 
 
-def _bronze(project: Project, text: str) -> TableName:
-    name = known_table(project, text)
+def _with_ledger(project: Project, table: str) -> TableName:
+    name = known_table(project, table)
     if project.tables[name].source is None:
         raise _argument(f"{name} is not a Bronze table, so it has no ledger of files", "")
     return name

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from lakehouse.cli import completion
 from lakehouse.cli.options import Env, FileStatus, Json, Limit, TableArgument, examples, load_project
-from lakehouse.cli.output import draw
+from lakehouse.cli.output import draw, dump
 from lakehouse.cli.program import app
 
 
@@ -44,7 +45,13 @@ def quarantine(table: TableArgument, env: Env = "local", rows: Limit = 20, as_js
     draw(api.quarantine(load_project(None, env), table, rows=rows), f"{table}_quarantine", as_json)
 
 
-@app.command(epilog=examples("lakehouse files bronze.orders", "lakehouse files bronze.orders --status failed"))
+@app.command(
+    epilog=examples(
+        "lakehouse files bronze.orders",
+        "lakehouse files bronze.orders --status failed",
+        "lakehouse files bronze.orders --rebuild",
+    )
+)
 def files(
     table: Annotated[
         str,
@@ -55,14 +62,27 @@ def files(
     env: Env = "local",
     status: Annotated[FileStatus | None, typer.Option(help="Show only files of this status.")] = None,
     rows: Limit = 50,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="First make the ledger anew from the table's rows, where it is lost."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show every file that a Bronze table met.
 
-    What became of it, when and in which batch, and the error of one that could not be read. Starts no Spark.
+    What became of it, when and in which batch, and the error of one that could not be read. Starts no Spark, except to
+    rebuild a ledger that was deleted, or that is older than the table: of the files the table's own rows are asked. A
+    ledger that is not lost stays as it is.
     """
     from lakehouse import api
 
+    if rebuild:
+        done = api.rebuild_ledger(load_project(None, env), table)
+        if as_json:
+            dump(asdict(done))
+        else:
+            print(*done.lines(), sep="\n")
+        return
     draw(api.files(load_project(None, env), table, status=status, rows=rows), f"files of {table}", as_json)
 
 

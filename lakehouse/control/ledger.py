@@ -59,16 +59,24 @@ class Ledger:
         """
         if self.base is None:
             raise ValueError("a plan is decided from a look at the ledger and one at the table's log")
+        common = self._row("planned", batch, attempt) | {"work": work, "version": self.base}
+        rows = [common | _file(f) for f in files] or [common]
+        # once per batch, not once per file: a look reads all rows
+        rows[0] |= {"ingested_at": ingested_at, "fixed": dict(fixed or {})}
+        self._through_the_look(rows, batch)
+
+    def _through_the_look(self, rows: Sequence[Mapping[str, Any]], batch: int) -> None:
+        """Append in one commit that conflicts with every other plan for this table since the look."""
         app = f"files/{self.table_id}"
         if self._opened is None:
             self._opened = self.control.create("files")
             if self._opened.transaction_version(app) is not None:
                 raise PlanConflict(f"somebody else planned for {self.table} meanwhile", code="plan.conflict")
-        common = self._row("planned", batch, attempt) | {"work": work, "version": self.base}
-        rows = [common | _file(f) for f in files] or [common]
-        # once per batch, not once per file: a look reads all rows
-        rows[0] |= {"ingested_at": ingested_at, "fixed": dict(fixed or {})}
         self.control.append("files", rows, through=self._opened, transaction=(app, batch))
+
+    def rebuilt(self, rows: Sequence[Mapping[str, Any]], batch: int) -> None:
+        """Write, all or none, what was lost; `batch` is the table's sequence. Raises PlanConflict as `plan` does."""
+        self._through_the_look([self._row(r["kind"], r.get("batch"), r.get("attempt")) | dict(r) for r in rows], batch)
 
     def failed(self, batch: int, attempt: str, failures: Mapping[SourceFile, str]) -> None:
         """Note, before the data commit that leaves them out, files as planned and why each failed."""

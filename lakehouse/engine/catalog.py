@@ -23,7 +23,7 @@ def registered(project: Project, spark: SparkSession | None) -> SparkSession:
 
     Raises MachineError when the session's catalog has another table by such a name.
     """
-    found = session_for(project, spark)
+    found = session_of(project, spark)
     environment = project.environment
     for name in project.tables:
         for known in (name, *(name.companion(c) for c in COMPANIONS)):
@@ -63,7 +63,7 @@ def read_table(
     path = environment.table_path(name)
     if Log.open(path, environment.storage) is None:
         raise StepError(f"{name} does not exist yet", code="table.missing", fix="run the pipeline first")
-    session = sessions.step_session(session_for(project, spark), {"spark.sql.session.timeZone": environment.time_zone})
+    session = sessions.step_session(session_of(project, spark), {"spark.sql.session.timeZone": environment.time_zone})
     reader = session.read.format("delta")
     if version is not None:
         reader = reader.option("versionAsOf", version)
@@ -83,7 +83,7 @@ def _existing(project: Project, companion: TableName, frame: DataFrame) -> DataF
     return companions.existing(frame, rows.committed(log))
 
 
-def session_for(project: Project, spark: SparkSession | None) -> SparkSession:
+def session_of(project: Project, spark: SparkSession | None) -> SparkSession:
     """The caller's session, or one of our own that writes nothing into the lake."""
     if spark is not None:
         return sessions.adopt(spark)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,11 @@ class Log:
     def properties(self) -> Mapping[str, str]:
         """The table's properties as stored."""
         return dict(self._metadata.configuration)
+
+    @property
+    def created_at(self) -> datetime:
+        """When the table was made."""
+        return datetime.fromtimestamp((self._metadata.created_time or 0) / 1000, UTC)
 
     @property
     def description(self) -> str | None:

@@ -153,12 +153,8 @@ def judge(rows: pa.Table, log: History, commits: CommitRows, *, table: str = "TA
     """`stand` over the ledger's bare rows."""
     number = log.sequence or 0
     marks = _Marks(rows)
-    if number and not marks.planned:
-        raise OffsetError(
-            f"{table} has loaded {number} batches and its ledger has no row",
-            code="ledger.empty",
-            fix=_ANEW,
-        )
+    if number and number not in marks.planned:  # each number is planned before it is taken
+        raise _lost(number, max(marks.planned, default=0), table)
     line = lineage(log)
     _refuse_unclear(line, table)
     loaded: dict[int, str] = {}
@@ -196,6 +192,21 @@ def judge(rows: pa.Table, log: History, commits: CommitRows, *, table: str = "TA
         open=None if open_ is None or to_void else _open(rows, open_),
         next_batch=max([number, *marks.planned]) + 1,
         rows=rows,
+    )
+
+
+def _lost(number: int, known: int, table: str) -> OffsetError:
+    anew = f"run `lakehouse files {table} --rebuild`, which makes it from the table's own rows"
+    if not known:
+        return OffsetError(
+            f"{table} has loaded {number} batches and its ledger has no row",
+            code="ledger.empty",
+            fix=f"{anew}, or bring `_lakehouse` back from a backup",
+        )
+    return OffsetError(
+        f"{table} has loaded {number} batches and its ledger knows {known}: it is older than the table",
+        code="ledger.behind",
+        fix=f"bring the newer `_lakehouse` back, or {anew}",
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
 
 _WILD = re.compile(r"[*?\[{]")
+_CHUNK = 1000
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -46,6 +47,19 @@ def list_files(
     except OSError as error:
         raise StepError(f"{root} cannot be listed: {error}", code="source.path") from error
     return sorted(taken.values(), key=lambda file: (file.modified, file.path))
+
+
+def look_up(paths: Sequence[str], storage: Mapping[str, str]) -> dict[str, SourceFile]:
+    """Those of the paths, all of one store, that are files now; without the values of their folders."""
+    if not paths:
+        return {}
+    store, _ = filesystem(paths[0], storage)
+    chunks = [paths[i : i + _CHUNK] for i in range(0, len(paths), _CHUNK)]
+    with ThreadPoolExecutor(8) as threads:
+        looks = threads.map(lambda chunk: store.get_file_info([inner(path) for path in chunk]), chunks)
+        infos = [info for look in looks for info in look]
+    there = ((path, info) for path, info in zip(paths, infos, strict=True) if info.is_file)
+    return {path: SourceFile(path, info.size or 0, time_of(info)) for path, info in there}
 
 
 def folder_of(path: str) -> str:

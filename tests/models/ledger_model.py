@@ -25,7 +25,7 @@ class V:
     restores_noted = True  # every RESTORE is noted, so that the lineage can be followed through expired history
     stale_plans_void = True  # a planned batch is voided when the table was restored since it was planned
     void_yields = True  # a void batch that another RESTORE brought back counts again
-    empty_ledger_fails = True  # a table with a sequence and no ledger rows refuses
+    empty_ledger_fails = True  # a table whose sequence no ledger row planned refuses: the ledger is gone, or older
 
     def __init__(s, **k):
         s.__dict__.update(k)
@@ -99,7 +99,7 @@ def step(v, s, i):
     if r.pc == "idle":
         led = rows_of(v, s)
         com, void, cut = status(v, s)
-        if t.txn and not any(x[0] == "planned" for x in led) and v.empty_ledger_fails:
+        if t.txn and not any(x[:2] == ("planned", t.txn) for x in led) and v.empty_ledger_fails:
             yield f"r{i} refuses: no ledger", put(r._replace(pc="failed"))
             return
         line, _ = lineage(t)
@@ -283,6 +283,10 @@ def moves(v, s, sc):
         yield "table folder deleted", env("drop", s._replace(t=T(s.t.id + 1, 0, (), ())))
     if "wipe" in s.env and s.led and not busy:
         yield "_lakehouse deleted", env("wipe", s._replace(led=()))
+    if "older copy" in s.env and not busy:
+        for k, x in enumerate(s.led):
+            if x[0] == "planned":
+                yield f"_lakehouse put back as before batch {x[1]}", env("older copy", s._replace(led=s.led[:k]))
 
 
 def check(v, s, sc):
@@ -294,7 +298,7 @@ def check(v, s, sc):
     else:
         return "never settles"
     if f.run[0].pc == "failed":
-        return None if {"restore", "expiry", "wipe"} & set(sc["env"]) else "refuses without cause"
+        return None if {"restore", "expiry", "wipe", "older copy"} & set(sc["env"]) else "refuses without cause"
     stored = list(f.t.snaps[-1]) if f.t.snaps else []
     got = taken(v, f)
     for x in range(1, f.files + 1):
@@ -377,6 +381,10 @@ SC = {
     ),
     "no lock, file 2 failed, file 3 there": dict(lock=False, runners=2, files=3, crashes=0, env=["repair"], start=True),
     "lock, _lakehouse deleted, 1 crash": dict(lock=True, runners=1, files=2, crashes=1, env=["wipe"]),
+    "lock, older _lakehouse, repair, 1 crash": dict(
+        lock=True, runners=1, files=3, crashes=1, env=["older copy", "repair"]
+    ),
+    "lock, older _lakehouse, RESTORE": dict(lock=True, runners=1, files=3, crashes=0, env=["older copy", "restore"]),
 }
 VARIANTS = {
     "all sentences kept": V(),
