@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pyarrow.fs import FileSelector, _MockFileSystem
 
+from lakehouse.sources import cleaning
 from lakehouse.sources.base import SourceFile
 from lakehouse.sources.cleaning import Cleaned, clean, is_apart, target
 from lakehouse.sources.filesystem import filesystem, time_of
@@ -83,6 +86,20 @@ def test_a_copy_without_its_delete_is_brought_to_its_end(loaded: SourceFile, tmp
     to.write_bytes(Path(loaded.path).read_bytes())
     assert clean(loaded, str(to), {}) == Cleaned("moved", str(to))
     assert not Path(loaded.path).exists()
+
+
+def test_a_store_gets_paths_without_their_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = _MockFileSystem(datetime(2024, 1, 1, tzinfo=UTC))
+    for folder in ("landing/in", "landing/out"):
+        store.create_dir(folder)
+    with store.open_output_stream("landing/in/a.csv") as stream:
+        stream.write(b"a")
+    monkeypatch.setattr(cleaning, "filesystem", lambda *_: (store, None))
+    file = SourceFile("s3://landing/in/a.csv", 1, time_of(store.get_file_info("landing/in/a.csv")))
+    assert clean(file, "s3://landing/out/a.csv", {}) == Cleaned("moved", "s3://landing/out/a.csv")
+    assert [i.path for i in store.get_file_info(FileSelector("landing", recursive=True)) if i.is_file] == [
+        "landing/out/a.csv"
+    ]
 
 
 @pytest.mark.parametrize(
