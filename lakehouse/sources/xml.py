@@ -51,6 +51,7 @@ class Options(FileSource):
         "rowTag", "attributePrefix", "valueTag", "encoding", "charset", "ignoreSurroundingSpaces", "nullValue",
         "ignoreNamespace",
     ])  # fmt: skip
+    infers: ClassVar[bool] = True
     arrives_as: ClassVar[str | None] = "string"  # what is nested arrives so inside
 
     format: Literal["xml"] = "xml"

@@ -174,3 +174,14 @@ def test_hints_for_nested_fields_of_typed_files(spark: SparkSession, tmp_path: P
     assert read.types["s"] == "struct<a:int,b:string>"
     assert read.full[0]["s"] == {"a": 1, "b": "x"}
     assert json.loads(read.rescued[1])["s"] == '{"a":"z","b":"y"}'
+
+
+def test_elements_of_xml_get_types_too(spark: SparkSession, tmp_path: Path) -> None:
+    feed = Feed(spark, tmp_path / "in", "xml")
+    rows = '<b id="1"><n>5</n><z>007</z><t>1</t><t>2</t><s><k>true</k></s></b><b id="2"><n>6</n></b>'
+    feed.put("a.xml", f"<r>{rows}</r>")
+    read = feed.read(options={"rowTag": "b"}, loader=INFER)
+    assert {name: read.types[name] for name in ("_id", "n", "z", "t", "s")} == {
+        "_id": "bigint", "n": "bigint", "z": "string", "t": "array<bigint>", "s": "struct<k:boolean>",
+    }  # fmt: skip
+    assert (read.full[0]["t"], read.full[0]["s"], read.full[0]["z"]) == ([1, 2], {"k": True}, "007")

@@ -31,7 +31,7 @@ def read(spark: SparkSession, path: Path, content: str | bytes, **options: objec
         ({"rowTag": "a b"}, "'a b' is not the name of an element"),
         ({"rowTag": "<row>"}, "without brackets"),
         ({"rowTag": "row", "valueTag": "_"}, "`valueTag` cannot be the same as `attributePrefix`"),
-        ({"rowTag": "row", "inferSchema": True}, "schema_hints"),
+        ({"rowTag": "row", "inferSchema": True}, "infer_column_types"),
         ({"rowTag": "row", "rowValidationXSDPath": "x.xsd"}, "not one of the reader's"),
     ],
 )
