@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal, Union
@@ -122,6 +122,10 @@ def accepted(model: type[BaseModel], value: Any) -> bool:
     return True
 
 
+NEEDED: Mapping[type[BaseModel], dict[str, str]] = {SOURCES["xml"].Options: {"rowTag": "row"}}
+"""Options without which there is no source of the format."""
+
+
 @st.composite
 def one_of(draw: st.DrawFn, choices: list[Strategy]) -> Any:
     """Each of the choices as often as the others, whatever they are made of."""
@@ -139,6 +143,9 @@ def made(model: type[BaseModel]) -> Strategy:
         return one_of([st.fixed_dictionaries({word: of(model.model_fields[word])}) for word in words])
     required = {key: of(field) for key, field in fields_of(model).items() if field.is_required()}
     optional = {key: of(field) for key, field in fields_of(model).items() if not field.is_required()}
+    if model in NEEDED:
+        del optional["options"]
+        required["options"] = st.just(NEEDED[model])
     if model is Expectation:
         words = {key: strategy for key, strategy in optional.items() if key.startswith("expect")}
         rest = {key: strategy for key, strategy in optional.items() if key not in words}
@@ -265,7 +272,7 @@ def source(options: type[BaseModel]) -> Strategy:
     known = typing.cast("type[sources.Source]", options).spark_options
     named = sorted({"any"} if known is None else known)
     word = typing.get_args(options.model_fields["format"].annotation)[0]
-    needed = {"rowTag": "row"} if word == "xml" else {}
+    needed = NEEDED.get(options, {})
     return st.builds(
         lambda keys, given: {**keys, "format": word, **({"options": needed | given} if needed or given else {})},
         made(options).map(lambda keys: {k: v for k, v in keys.items() if k != "options"}),
