@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import lakehouse
 from lakehouse.engine.results import Status
 from lakehouse.errors import OffsetError
 from tests.engine.lake import Lake
@@ -186,5 +187,9 @@ def test_a_bronze_table_without_its_ledger_refuses_and_says_how_to_get_it_back(l
     loaded.delete("_lakehouse")
     said = error(loaded, "bronze.a")
     assert "bronze.a has loaded 1 batches and its ledger has no row" in said
-    assert "bring `_lakehouse` back from a backup, or delete the table's folder" in said
+    assert "run `lakehouse files bronze.a --rebuild`" in said
+    assert "or bring `_lakehouse` back from a backup" in said
+    assert loaded.versions() == {"bronze.a": 1, "silver.s": 1}
+    lakehouse.rebuild_ledger(loaded.project(), "bronze.a", spark=loaded.spark)
+    assert not loaded.run().used_spark
     assert loaded.versions() == {"bronze.a": 1, "silver.s": 1}
