@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+pytestmark = pytest.mark.usefixtures("spark")  # which parses the types
+
+
 def struct(**fields: DataType | str) -> StructType:
     out = StructType()
     for name, kind in fields.items():
