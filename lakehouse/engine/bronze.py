@@ -13,9 +13,8 @@ from lakehouse.engine.attempt import Attempt
 from lakehouse.engine.points import point
 from lakehouse.engine.results import StepResult
 from lakehouse.engine.run import Run
+from lakehouse.errors import LakehouseError
 from lakehouse.ingest.batch import BatchRequest, Ingested
-from lakehouse.ingest.files import failed_file
-from lakehouse.lake.errors import causes
 from lakehouse.planning.decide import Batch, Work
 from lakehouse.planning.steps import Step
 from lakehouse.quality import evaluate as counts
@@ -44,17 +43,26 @@ def load(run: Run, step: Step, state: State, work: Work, session: SparkSession, 
         except PlanConflict:
             return False  # another run planned meanwhile: what is left is decided anew
     assert ingested_at is not None, "a planned batch has its time in the ledger"
+    from lakehouse.ingest import read  # imports pyspark, which a run without new files must not
+
     unreadable: dict[str, str] = {}
+    look = False
     while True:
         attempt = Attempt(run, step, log, work, session, result)
-        request = request_of(run, step, batch, log.columns, ingested_at, unreadable)
+        request = request_of(run, step, batch, log.columns, ingested_at, unreadable, look)
         try:
             return _commit(attempt, state, batch, request, unreadable)
-        except Exception as error:  # only a file that Spark could not read is handled, all else goes up
-            path = failed_file("\n".join(c.message for c in causes(error)), request.files)
-            if path is None:
+        except LakehouseError:
+            raise
+        except Exception as error:  # only what files are to blame for is handled, all else goes up
+            if not look and read.surprised(error):
+                look = True
+                continue
+            found = read.blamed(session, request, error)
+            if not found:
                 raise
-            unreadable[path] = causes(error)[-1].message
+            read.refuse(found, request)
+            unreadable |= found
 
 
 def request_of(
@@ -64,6 +72,7 @@ def request_of(
     known: Mapping[str, str],
     ingested_at: datetime,
     unreadable: Mapping[str, str],
+    look: bool = False,
 ) -> BatchRequest:
     """What is asked of the batch's files, without those that Spark could not read; `known` are the stored columns."""
     spec = step.spec
@@ -82,13 +91,14 @@ def request_of(
         on_bad_file=spec.on_bad_file,
         column_names=spec.column_names,
         storage=run.plan.project.environment.storage,
+        look=look,
     )
 
 
 def _commit(attempt: Attempt, state: State, batch: Batch, request: BatchRequest, unreadable: dict[str, str]) -> bool:
     run, step, result, ledger = attempt.run, attempt.step, attempt.result, state.ledger
     assert ledger is not None, "a Bronze step is observed with its ledger"
-    from lakehouse.ingest.read import read_batch  # imports pyspark, which a run without new files must not
+    from lakehouse.ingest.read import read_batch
 
     run.note(f"reading {len(request.files):,} files", step.name)
     ingested = read_batch(attempt.session, request)

@@ -11,8 +11,6 @@ from lakehouse.control.store import Control
 from lakehouse.engine import bronze
 from lakehouse.engine.run import Run
 from lakehouse.errors import DataError, StepError
-from lakehouse.ingest.files import failed_file
-from lakehouse.lake.errors import causes
 from lakehouse.names import TableName, quoted
 from lakehouse.planning.batches import cut, limits, overwrites
 from lakehouse.planning.decide import Batch
@@ -105,21 +103,21 @@ def _check_batch(
     run: Run, step: Step, batch: Batch, known: Mapping[str, str], rows: int | None, found: DataCheck
 ) -> Mapping[str, str]:
     """Add what the batch has to the check; returns the columns that the table would have after it."""
-    from lakehouse.ingest.read import read_batch
+    from lakehouse.ingest import read
 
     session, unreadable = run.session(step), dict[str, str]()
     while True:
-        request = bronze.request_of(run, step, batch, known, datetime.now(UTC), unreadable)
+        request = bronze.request_of(run, step, batch, known, datetime.now(UTC), unreadable, look=True)
         request = replace(request, on_bad_record="quarantine", on_bad_file="quarantine", rows=rows)
-        ingested = read_batch(session, request)
+        ingested = read.read_batch(session, request)
         try:
             loaded, rescued = _counted(ingested.frame, step)
             break
-        except Exception as error:  # a file that Spark could not read is a problem of its own, all else goes up
-            path = failed_file("\n".join(cause.message for cause in causes(error)), request.files)
-            if path is None:
+        except Exception as error:  # files that Spark cannot read are problems of their own, all else goes up
+            found_bad = read.blamed(session, request, error)
+            if not found_bad:
                 raise
-            unreadable[path] = causes(error)[-1].message
+            unreadable |= found_bad
     for path, why in {**unreadable, **ingested.failed}.items():
         found.problems.append(DataProblem("file", why, file=path))
     found.problems += _records(ingested)

@@ -45,6 +45,8 @@ class BatchRequest:
     first: bool | None = None
     """Whether nothing was loaded yet, so that this batch may make the columns in every mode. None: it is so when the
     table has no columns but declared, hinted and partition columns."""
+    look: bool = False
+    """Count bad records although the leaf finds that there are none."""
 
 
 @dataclass(frozen=True)

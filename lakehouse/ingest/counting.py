@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 
 from lakehouse.ingest.batch import BatchRequest
 from lakehouse.ingest.columns import Plan, Rules
+from lakehouse.ingest.decoding import doubtful
 from lakehouse.ingest.values import BAD, placed
 from lakehouse.names import quoted
 from lakehouse.sources.fields import Scan
@@ -37,6 +38,8 @@ class Counts:
     """New columns, in small letters, without any value in a good row (S6)."""
     news: tuple[str, ...] = ()
     """New fields with a value that get no column and are to fail."""
+    doubtful: int = 0
+    """Good rows with a sign that may stand for bytes that are no text."""
 
 
 def count(scan: Scan, columns: Plan, settings: Rules, request: BatchRequest) -> Counts:
@@ -44,13 +47,13 @@ def count(scan: Scan, columns: Plan, settings: Rules, request: BatchRequest) -> 
     if not scan.parts:
         return Counts(rows=0, rescued=0, empty=frozenset(name.casefold() for name in columns.new))
     seen = {(i, item.column) for i, part in enumerate(scan.parts) for item in part.fields if item.has_value}
-    unsure = {name: places for name, places in _new(columns).items() if not seen & set(places)}
+    unsure = {name: places for name, places in _new(columns, scan).items() if not seen & set(places)}
     if len(unsure) > _MANY:
         unsure = {}
     news = tuple(columns.unplaced) if settings.mode == "fail_on_new_columns" else ()
     strays = {name: columns.unplaced[name] for name in news if not seen & set(columns.unplaced[name])}
     not_null = any(not spec.nullable for spec in (request.schema or {}).values())
-    if scan.clean and not unsure and not strays and not not_null:
+    if scan.clean and not request.look and not unsure and not strays and not not_null:
         return Counts(news=news)
     asked = [*unsure.items(), *strays.items()]
     frames = [_flags(scan, i, asked, columns, settings, request) for i in range(len(scan.parts))]
@@ -59,9 +62,10 @@ def count(scan: Scan, columns: Plan, settings: Rules, request: BatchRequest) -> 
         "count(1) AS n",
         "count(rejected) AS rejected",
         "count(rescued) AS rescued",
-        *[f"bit_or({name}) AS {name}" for name in flags.columns[2:]],
+        "count(doubtful) AS doubtful",
+        *[f"bit_or({name}) AS {name}" for name in flags.columns[3:]],
     )
-    rows, rejected, rescued, *bits = sums.collect()[0]
+    rows, rejected, rescued, doubtful, *bits = sums.collect()[0]
     valued = {name for k, (name, _) in enumerate(asked) if (bits[k // _BITS] or 0) >> k % _BITS & 1}
     return Counts(
         rows=rows - rejected,
@@ -69,16 +73,18 @@ def count(scan: Scan, columns: Plan, settings: Rules, request: BatchRequest) -> 
         rescued=rescued,
         empty=frozenset(name.casefold() for name in unsure if name not in valued),
         news=tuple(name for name in news if name not in strays or name in valued),
+        doubtful=doubtful,
     )
 
 
-def _new(columns: Plan) -> Mapping[str, _Places]:
-    """New columns and the columns of the parts' frames that they are made of."""
+def _new(columns: Plan, scan: Scan) -> Mapping[str, _Places]:
+    """New columns and the columns of the parts' frames that they are made of, with those of what does not fit them."""
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for i, place in enumerate(columns.places):
-        for inside, column in place.items():
+    for i, (place, part) in enumerate(zip(columns.places, scan.parts, strict=True)):
+        for item in part.fields:
+            column = place.get(item.column)
             if column is not None and column in columns.new:
-                found[column].append((i, inside))
+                found[column] += [(i, inside) for inside in (item.column, item.rescue) if inside]
     return found
 
 
@@ -93,12 +99,15 @@ def _flags(
     """A part's rows as what has to be counted: NULL where it does not count."""
     bits = [_bit(k, places, index) for k, (_, places) in enumerate(asked)]
     words = [" | ".join(bits[i : i + _BITS]) for i in range(0, len(bits), _BITS)]
-    extra = [f"({word}) AS __v{n}" for n, word in enumerate(words)]
-    frame = placed(scan.parts[index], columns.places[index], columns, settings, request, extra)
+    part = scan.parts[index]
+    doubt = doubtful(part) if part.encoding and not part.undecoded else "false"
+    extra = [f"({doubt}) AS __doubtful", *(f"({word}) AS __v{n}" for n, word in enumerate(words))]
+    frame = placed(part, columns.places[index], columns, settings, request, extra)
     good = f"{BAD} IS NULL"
     return frame.selectExpr(
         f"CASE WHEN NOT {good} THEN 1 END AS rejected",
         f"CASE WHEN {good} AND {quoted(settings.rescued_column)} IS NOT NULL THEN 1 END AS rescued",
+        f"CASE WHEN {good} AND __doubtful THEN 1 END AS doubtful",
         *[f"CASE WHEN {good} THEN __v{n} END AS v{n}" for n in range(len(words))],
     )
 

@@ -10,12 +10,13 @@ from urllib.parse import unquote
 from lakehouse.sources.base import SourceFile
 from lakehouse.sources.filesystem import filesystem, inner
 
-_ENCODED = re.compile(r"while reading file (.+?)\.\s+(?:SQLSTATE|File does not exist)", re.DOTALL)
+_ENCODED = re.compile(r"while reading file (.+?)\.\s+(?:SQLSTATE|File does not exist|Could not read footer)", re.DOTALL)
 _PLAIN = (
     re.compile(r"Path does not exist: (.+?)\.\s+SQLSTATE", re.DOTALL),
     re.compile(r"File (\S.*?) does not exist", re.DOTALL),
+    re.compile(r"(\S.*?) was written by a future ORC version"),
 )
-_COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+_COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 
 def failed_file(error_text: str, files: Iterable[SourceFile]) -> str | None:

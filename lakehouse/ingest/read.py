@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -16,14 +16,15 @@ from lakehouse.ingest import new_types
 from lakehouse.ingest.batch import BATCH, INGESTED_AT, SOURCE_FILE, SOURCE_MODIFIED, BatchRequest, Ingested
 from lakehouse.ingest.columns import HIDDEN, Plan, Rules, plan, rules
 from lakehouse.ingest.counting import Counts, count
+from lakehouse.ingest.decoding import settled
 from lakehouse.ingest.files import failed_file, unchanged, unreadable
 from lakehouse.ingest.select import of_files, selected
 from lakehouse.ingest.values import BAD, FAILURES, placed
-from lakehouse.lake.errors import causes, translate
-from lakehouse.sources.base import SourceFile
+from lakehouse.lake.errors import blames_data, causes, first_line, translate
 from lakehouse.sources.fields import RAW, Field, Scan
 
 _ROUNDS = 3
+_SURPRISE = "has a record now that cannot be read: the file is being written"
 
 
 def read_batch(spark: SparkSession, request: BatchRequest) -> Ingested:
@@ -43,7 +44,7 @@ def read_batch(spark: SparkSession, request: BatchRequest) -> Ingested:
     spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.threshold", "1000000")
     files, failed = unchanged(request.files, request.storage)
     for attempt in range(len(files) + 2):
-        _refuse(failed, request)
+        refuse(failed, request)
         if attempt == _ROUNDS:
             failed |= unreadable(files, request.storage)
             files = [file for file in files if file.path not in failed]
@@ -52,31 +53,54 @@ def read_batch(spark: SparkSession, request: BatchRequest) -> Ingested:
         except StepError:
             raise
         except Exception as error:
-            path = _blamed(error, files)
-            failed[path] = _reason(error)
-            files = [file for file in files if file.path != path]
+            found = blamed(spark, replace(request, files=files), error)
+            if not found:
+                raise translate(error, "reading the files") from error
+            failed |= found
+            files = [file for file in files if file.path not in found]
     raise AssertionError("every round takes a file away")
 
 
-def _blamed(error: Exception, files: Sequence[SourceFile]) -> str:
-    """The file that is to blame; raises the error, translated, when it is none."""
-    ours = translate(error, "reading the files")
-    path = None if isinstance(ours, TransientError) else failed_file(_all_text(error), files)
-    if path is None:
-        raise ours from error
-    return path
+def blamed(spark: SparkSession, request: BatchRequest, error: Exception) -> dict[str, str]:
+    """The files that are to blame for an error over the batch, with the reason for the ledger; none when no file is.
+
+    One that the error names, else those that Spark cannot read even alone: they are read again, by halves.
+    """
+    if isinstance(translate(error, ""), TransientError):
+        return {}
+    path = failed_file("\n".join([*(cause.message for cause in causes(error)), str(error)]), request.files)
+    if path is not None:
+        return {path: f"cannot be read: {first_line(error)}"}
+    return _unreadable_alone(spark, replace(request, look=True), rules(request)) if blames_data(error) else {}
 
 
-def _all_text(error: Exception) -> str:
-    return "\n".join([*(cause.message for cause in causes(error)), str(error)])
+def _unreadable_alone(spark: SparkSession, request: BatchRequest, settings: Rules) -> dict[str, str]:
+    try:
+        read = _read(spark, request, settings, {})
+        read.frame.write.format("noop").mode("overwrite").save()
+    except StepError:
+        return {}  # whoever asked gets to it without us
+    except Exception as error:
+        if not blames_data(error):
+            raise
+        if len(request.files) == 1:
+            return {request.files[0].path: f"cannot be read: {first_line(error)}"}
+        half = len(request.files) // 2
+        return {
+            path: why
+            for part in (request.files[:half], request.files[half:])
+            for path, why in _unreadable_alone(spark, replace(request, files=part), settings).items()
+        }
+    return dict(read.failed)
 
 
-def _reason(error: Exception) -> str:
-    last = causes(error)[-1]
-    return f"cannot be read: {last.type}: {last.message.splitlines()[0] if last.message else ''}".rstrip(": ")
+def surprised(error: Exception) -> bool:
+    """Whether a bad record came up in a batch that its leaf had found to have none; to `look` again shows it."""
+    return any(_SURPRISE in cause.message for cause in causes(error))
 
 
-def _refuse(failed: dict[str, str], request: BatchRequest) -> None:
+def refuse(failed: Mapping[str, str], request: BatchRequest) -> None:
+    """Raise StepError when there are files that cannot be loaded and `on_bad_file` is `fail`."""
     if failed and request.on_bad_file == "fail":
         shown = "; ".join(f"{path} {why}" for path, why in list(failed.items())[:5])
         raise StepError(f"{len(failed)} file(s) cannot be loaded: {shown}", code="source.file")
@@ -86,7 +110,7 @@ def _read(spark: SparkSession, request: BatchRequest, settings: Rules, failed: d
     items = request.copy_into.select if request.copy_into else None
     scan = _scan(spark, request, of_files(settings) if items else settings)
     failed = {**failed, **scan.failed}
-    _refuse(failed, request)
+    refuse(failed, request)
     request = replace(request, files=[file for file in request.files if file.path not in scan.failed])
     if items:
         scan = selected(scan, request, settings, items)
@@ -97,6 +121,9 @@ def _read(spark: SparkSession, request: BatchRequest, settings: Rules, failed: d
     fields = [part.fields for part in scan.parts]
     first = plan(settings, fields)
     counts = count(scan, first, settings, request)
+    if counts.doubtful:
+        scan = settled(spark, scan, request.files)
+        counts = count(scan, first, settings, request)
     columns = plan(settings, fields, counts.empty)
     _refuse_new(counts.news, settings, request)
     frame, bad = _frames(spark, scan, columns, settings, request, counts)
@@ -175,7 +202,7 @@ def _frames(
 
 def _still_good() -> Column:
     """True for the rows of a batch that had no bad record when it was counted; one that has one now is an error."""
-    message = F.concat(F.col(SOURCE_FILE), F.lit(" has a record now that cannot be read: the file is being written"))
+    message = F.concat(F.col(SOURCE_FILE), F.lit(f" {_SURPRISE}"))
     return F.when(F.col(BAD).isNull(), True).otherwise(F.raise_error(message).cast("boolean"))
 
 

@@ -80,7 +80,7 @@ def _part(
     )
     # what had no place before the selection is not lost by it
     fields = [*fields, Field(inner.rescued_column, "rest", placed=False)]
-    return Part(rows.select(*values, "rest", RAW, FILE, MODIFIED), fields, part.complaint)
+    return replace(part, frame=rows.select(*values, "rest", RAW, FILE, MODIFIED), fields=fields)
 
 
 def _with_metadata(rows: DataFrame, request: BatchRequest, texts: Sequence[str]) -> DataFrame:

@@ -73,7 +73,7 @@ def placed(
         if not spec.nullable
     ]
     frame = frame.select("*", *[value.alias(texts[name]) for name, value in made.items()])
-    raw = F.coalesce(RAW, _as_json(part)) if breaks else F.col(RAW)
+    raw = F.coalesce(RAW, _as_json(part)) if breaks or part.undecoded else F.col(RAW)
     frame = frame.select(
         "*",
         F.lit(request.ingested_at).cast("timestamp").alias("__at"),
@@ -185,15 +185,15 @@ def _rescued(rescued: Mapping[str, Column]) -> Column:
 
 def _failures(part: Part, breaks: Sequence[tuple[str, Column]]) -> Column:
     nothing = F.lit(None).cast("string")
-    unread = F.array(
-        F.struct(
-            F.lit("record").alias("name"),
-            nothing.alias("column"),
-            nothing.alias("value"),
-            F.lit(part.complaint).alias("message"),
-        )
-    )
-    failures = F.when(F.col(RAW).isNotNull(), unread)
+
+    def unread(why: str) -> Column:
+        named = F.lit("record").alias("name"), nothing.alias("column"), nothing.alias("value")
+        return F.array(F.struct(*named, F.lit(why).alias("message")))
+
+    failures = F.when(F.col(RAW).isNotNull(), unread(part.complaint))
+    if part.undecoded:
+        why = f"the record has bytes that are not {part.encoding}; `options: {{encoding: …}}` says what they are"
+        failures = failures.when(F.expr(part.undecoded), unread(why))
     if breaks:
         nulls = [
             F.when(

@@ -26,6 +26,11 @@ _TRANSIENT_TYPES = (
 _TRANSIENT_TEXT = re.compile(
     r"ExecutorLostFailure|Executor heartbeat timed out|SlowDown|Too Many Requests|503 Service Unavailable"
 )
+_MACHINE = re.compile(
+    r"No space left|[Dd]isk quota|Too many open files|OutOfMemory|GC overhead|AccessDenied|AccessControlException"
+    r"|[Cc]ancelled|has been shut ?down|stopped SparkContext|Connection refused|Answer from Java side is empty"
+)
+_ASKED_WRONGLY = frozenset(["AnalysisException", "ExtendedAnalysisException", "ParseException", "Py4JNetworkError"])
 _NOISE = re.compile(r"\s*(SQLSTATE: \w+|== (SQL|DataFrame).*|JVM stacktrace:.*)", re.DOTALL)
 _RAISED = {"DIVIDE_BY_ZERO", "CAST_INVALID_INPUT", "CAST_OVERFLOW", "ARITHMETIC_OVERFLOW", "INVALID_ARRAY_INDEX",
            "DATETIME_FIELD_OUT_OF_BOUNDS", "NUMERIC_VALUE_OUT_OF_RANGE", "CANNOT_PARSE_TIMESTAMP"}  # fmt: skip
@@ -68,6 +73,25 @@ def translate(error: BaseException, doing: str) -> LakehouseError:
     if best.condition.split(".")[0] in _RAISED:
         fix = "use the function's `try_` twin (try_cast, try_divide, try_to_timestamp, …) where a NULL is what you want"
     return StepError(message, code=best.condition or best.type, fix=fix)
+
+
+def blames_data(error: BaseException) -> bool:
+    """Whether an error of Spark's may come from the bytes that were read, not from analysis, machine or network.
+
+    Where it names no file, only reading each alone tells which one is to blame.
+    """
+    if _java_of(error) is None:
+        return False
+    chain = causes(error)
+    machine = any(_MACHINE.search(f"{c.type}: {c.message}") for c in chain)
+    asked = any(c.type in _ASKED_WRONGLY or c.condition.startswith("INVALID_PARAMETER_VALUE") for c in chain)
+    return not machine and not asked and not _is_transient(chain)
+
+
+def first_line(error: BaseException) -> str:
+    """The innermost cause in one line: its type and what it says."""
+    last = causes(error)[-1]
+    return f"{last.type}: {last.message.splitlines()[0] if last.message else ''}".rstrip(": ")
 
 
 def is_conflict(error: BaseException) -> bool:

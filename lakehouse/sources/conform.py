@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lakehouse.lake import types
 from lakehouse.quality.casts import castable, strict_cast
 from lakehouse.sources.fields import Wanted
-from lakehouse.sources.nested import MICROSECONDS, is_nested
+from lakehouse.sources.nested import DEEPEST, MICROSECONDS, is_nested
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -43,26 +43,29 @@ class Way:
     """Whether `take` is not all of the value; None: it always is."""
 
 
-def way(came: DataType, stored: DataType | None, wanted: Wanted) -> Way:
-    """The way of a value into a column of this type (None: a new column).
+def way(came: DataType, stored: DataType | None, wanted: Wanted, levels: int = DEEPEST) -> Way:
+    """The way of a value into a column of this type (None: a new column, of at most so many levels).
 
     New nested fields go to the end of their struct, or have no place where the type must not evolve. With
     `wanted.widen` a plain type, also of a struct's field, becomes one that has both, where Delta can change it so.
     """
-    from pyspark.sql.types import ArrayType, MapType, StructType
+    from pyspark.sql.types import ArrayType, MapType, StringType, StructType
 
     if wanted.special and stored is not None and (known := wanted.special(came, stored, wanted)):
         return known
+    if stored is None and levels == 0 and is_nested(came):
+        return _plain(came, StringType())
     if isinstance(came, StructType) and (stored is None or isinstance(stored, StructType)):
-        return _struct(came, stored, wanted)
+        return _struct(came, stored, wanted, levels - 1)
     if isinstance(came, ArrayType) and (stored is None or isinstance(stored, ArrayType)):
-        inner = way(came.elementType, stored.elementType if stored is not None else None, replace(wanted, widen=False))
+        kind = stored.elementType if stored is not None else None
+        inner = way(came.elementType, kind, replace(wanted, widen=False), levels - 1)
         return _array(came, inner)
     if isinstance(came, MapType) and (
         stored is None or (isinstance(stored, MapType) and stored.keyType == storable(came.keyType))
     ):
         values = stored.valueType if stored is not None else None
-        return _map(came, way(came.valueType, values, replace(wanted, widen=False)))
+        return _map(came, way(came.valueType, values, replace(wanted, widen=False), levels - 1))
     if stored is None:
         return _plain(came, storable(came))
     return _plain(came, _widened(came, stored) if wanted.widen else stored)
@@ -81,7 +84,7 @@ def _widened(came: DataType, stored: DataType) -> DataType:
     return next((k for k in kinds if types.widens(now, k.simpleString()) and fitting(came, k)), stored)
 
 
-def _struct(came: StructType, stored: StructType | None, wanted: Wanted) -> Way:
+def _struct(came: StructType, stored: StructType | None, wanted: Wanted, levels: int) -> Way:
     from pyspark.sql import functions as F
     from pyspark.sql.types import NullType, StringType, StructField, StructType
 
@@ -96,7 +99,7 @@ def _struct(came: StructType, stored: StructType | None, wanted: Wanted) -> Way:
         if fold in ways or (stored is not None and fold not in columns and not wanted.evolve):
             foreign.append(field.name)
             continue
-        inner = way(field.dataType, columns[fold].dataType if fold in columns else None, wanted)
+        inner = way(field.dataType, columns[fold].dataType if fold in columns else None, wanted, levels)
         ways[fold] = (field.name, inner)
         columns[fold] = StructField(columns[fold].name if fold in columns else name, inner.stored)
     grown = StructType([StructField(field.name, field.dataType) for field in columns.values()])

@@ -1,4 +1,8 @@
-"""Delimited text; the columns of each file are found by the names in its own header."""
+"""Delimited text; the columns of each file are found by the names in its own header.
+
+A line of blanks and control signs alone is no record, as to Spark; where tabs separate fields, one of empty fields is
+such a line.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,15 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from lakehouse.errors import StepError
 from lakehouse.names import quoted
 from lakehouse.sources.base import FileSource, SourceFile
+from lakehouse.sources.compressed import not_whole
 from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wanted, same_names
-from lakehouse.sources.header import Dialect, Head, read_head, safe_names
+from lakehouse.sources.header import Dialect, Head, is_wide, read_head, safe_names
 from lakehouse.sources.reading import file_columns, reader, spark_paths
 
 if TYPE_CHECKING:
@@ -23,6 +30,9 @@ _NAME = re.compile(r"(?!(?:true|false|null|none|nan)\Z)[^\W\d]", re.IGNORECASE)
 NOTHING = "\ufdd0\ufdd1"
 """What an empty field without quotes becomes inside the reader, so that `""` stays an empty text (S11): Spark's own
 default, the empty text, would turn both into NULL."""
+
+NEVER = "\ufdd2"
+"""A sign that no text has."""
 
 
 class Options(FileSource):
@@ -47,15 +57,16 @@ def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wan
     fewer fields than its file's header is bad.
     """
     dialect = _dialect(options)
-    failed: dict[str, str] = {}
+    failed = not_whole(files, wanted.storage)
+    files = [file for file in files if file.path not in failed]
     warnings: list[str] = []
-    shapes: dict[tuple[tuple[str, ...], str], list[SourceFile]] = defaultdict(list)
+    shapes: dict[_Shape, list[SourceFile]] = defaultdict(list)
     for file, head in zip(files, _heads(files, dialect, wanted.storage), strict=True):
         if isinstance(head, OSError):
             failed[file.path] = f"cannot be read: {head}"
         elif head.record is not None:  # a file without any record loads as it is: with no row (S5)
             names = _names(head.record, options, wanted)
-            trouble = same_names(names, wanted)
+            trouble = _no_text(head, options) or same_names(names, wanted)
             if trouble:
                 failed[file.path] = trouble
                 continue
@@ -65,7 +76,9 @@ def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wan
                 warnings.append(
                     f"{file.path}: the header has {', '.join(twice)} more than once; each gets its position"
                 )
-            shapes[(tuple(names), head.encoding)].append(file)
+            encoding = head.encoding or _encoding(options) or "UTF-8"
+            lines = head.line_end if options.flag("multiLine") or is_wide(encoding) else ""
+            shapes[_Shape(tuple(names), encoding, lines)].append(file)
     parts = [_part(spark, options, shape, group) for shape, group in shapes.items()]
     return Scan(parts, failed, warnings)
 
@@ -76,11 +89,21 @@ def doubts(options: Options, file: SourceFile, storage: Mapping[str, str]) -> li
         return []
     try:
         record = read_head(file.path, _dialect(options), storage).record or []
-    except OSError:
+    except (OSError, ValueError, StepError):
         return []  # a run tells what is wrong with it
     if not record or not all(_NAME.match(text) for text in record) or len({*record}) < len(record):
         return []
     return [f"{file.path} begins with {', '.join(record[:5])}: if these are names, write `options: {{header: true}}`"]
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What files that are read together have in common."""
+
+    names: tuple[str, ...]
+    encoding: str
+    line_end: str
+    """Of files that are not read line by line: what their first record ends in."""
 
 
 def _heads(files: Sequence[SourceFile], dialect: Dialect, storage: Mapping[str, str]) -> list[Head | OSError]:
@@ -94,6 +117,21 @@ def _heads(files: Sequence[SourceFile], dialect: Dialect, storage: Mapping[str, 
         return list(threads.map(head, files))
 
 
+def _no_text(head: Head, options: Options) -> str:
+    """Why a header's names are no names; empty where they are."""
+    wrong = [name for name in head.record or () if options.flag("header") and ("\ufffd" in name or "\0" in name)]
+    encoding = head.encoding or _encoding(options) or "UTF-8"
+    return (
+        f"the header is not {encoding}: {', '.join(map(repr, wrong[:5]))}; write `options: {{encoding: …}}`"
+        if wrong
+        else ""
+    )
+
+
+def _encoding(options: Options) -> str:
+    return options.option("encoding") or options.option("charset")
+
+
 def _dialect(options: Options) -> Dialect:
     return Dialect(
         sep=(options.option("sep") or options.option("delimiter") or ",").replace("\\t", "\t"),
@@ -101,7 +139,7 @@ def _dialect(options: Options) -> Dialect:
         escape=options.option("escape", '"'),
         comment=options.option("comment"),
         line_sep=options.option("lineSep").replace("\\n", "\n").replace("\\r", "\r"),
-        encoding=options.option("encoding") or options.option("charset"),
+        encoding=_encoding(options),
         multi_line=options.flag("multiLine"),
         trim_left=options.flag("ignoreLeadingWhiteSpace"),
         trim_right=options.flag("ignoreTrailingWhiteSpace"),
@@ -115,17 +153,15 @@ def _names(record: Sequence[str], options: Options, wanted: Wanted) -> list[str]
     return [wanted.positions[i] if i < len(wanted.positions) else f"_c{i}" for i in range(width)]
 
 
-def _part(
-    spark: SparkSession, options: Options, shape: tuple[tuple[str, ...], str], files: Sequence[SourceFile]
-) -> Part:
+def _part(spark: SparkSession, options: Options, shape: _Shape, files: Sequence[SourceFile]) -> Part:
     """Files of one header (and encoding) as one frame of texts."""
     from pyspark.sql import functions as F
     from pyspark.sql.types import StringType, StructField, StructType
 
-    names, encoding = shape
+    names = shape.names
     inside = [name if name.casefold() != RAW else f"{name} {i}" for i, name in enumerate(names)]
     schema = StructType([StructField(name, StringType()) for name in [*inside, RAW]])
-    frame = reader(spark, _reader_options(options, encoding)).schema(schema).csv(spark_paths(files))
+    frame = reader(spark, _reader_options(options, shape)).schema(schema).csv(spark_paths(files))
     # Spark refuses a query that needs the text of bad records only, so the first field goes with it
     first = F.col(quoted(inside[0]))
     raw = F.when(F.octet_length(RAW) >= 0, F.col(RAW)).when(F.octet_length(first) < 0, first)
@@ -134,10 +170,11 @@ def _part(
         frame.toDF(*[f"c{i}" for i in range(len(names))], "__spark_raw", RAW, FILE, MODIFIED).drop("__spark_raw"),
         [Field(name, f"c{i}") for i, name in enumerate(names)],
         f"the record does not have {len(names)} field{'s' if len(names) != 1 else ''}",
+        encoding=shape.encoding,
     )
 
 
-def _reader_options(options: Options, encoding: str) -> dict[str, str]:
+def _reader_options(options: Options, shape: _Shape) -> dict[str, str]:
     ours = {
         "header": "false",
         "escape": '"',
@@ -146,12 +183,15 @@ def _reader_options(options: Options, encoding: str) -> dict[str, str]:
         # with pruning on, Spark 4.1 counts the fields of a record by the columns that a query happens to need
         "columnPruning": "false",
     }
+    if options.option("escape", '"') == options.option("quote", '"'):
+        ours["charToEscapeQuoteEscaping"] = NEVER  # by default it is NUL, which the reader then takes out of quotes
+    if shape.line_end:
+        ours["lineSep"] = shape.line_end  # a reader that has to find it out rewrites line ends within quotes
     theirs = {name.casefold() for name in options.options}
     merged = {**{k: v for k, v in ours.items() if k.casefold() not in theirs}, **options.options}
-    if encoding:
-        merged["encoding"] = encoding
-    written = encoding or options.option("encoding") or options.option("charset")
-    if written.upper().replace("_", "-").startswith(("UTF-16", "UTF-32")):
+    if not _encoding(options):
+        merged["encoding"] = shape.encoding
+    if is_wide(shape.encoding):
         # line by line, Spark cuts such files in the middle of a sign
         merged = {k: v for k, v in merged.items() if k.casefold() != "multiline"} | {"multiLine": "true"}
     return merged

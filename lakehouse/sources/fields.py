@@ -58,6 +58,10 @@ class Part:
     fields: Sequence[Field]
     complaint: str
     """Why a record is bad, in words: it stands in the quarantine."""
+    encoding: str = ""
+    """By what the reader made texts of bytes, with U+FFFD for what is no text; empty: that would be a bad record."""
+    undecoded: str = ""
+    """Whether a row's texts have such a U+FFFD, as SQL over the frame; empty: none has, or nobody has looked yet."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lakehouse.errors import StepError
@@ -14,10 +15,13 @@ from lakehouse.sources.filesystem import filesystem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lakehouse.sources.base import SourceFile
+
 _CHUNK = 1 << 16
 _LONGEST = 1 << 26
 _BLANK = "".join(map(chr, range(33)))  # what Java's trim takes away
-_SUFFIXES = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+_SUFFIXES = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+_MARKS = ((b"\xff\xfe\0\0", "UTF-32"), (b"\0\0\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Dialect:
     comment: str = ""
     line_sep: str = ""
     encoding: str = ""
-    """As the user wrote it; empty means UTF-8, or UTF-16 where the file begins with its mark."""
+    """As the user wrote it; empty means UTF-8, or UTF-16 or UTF-32 where the file begins with its mark."""
     multi_line: bool = False
     trim_left: bool = False
     trim_right: bool = False
@@ -42,24 +46,67 @@ class Head:
 
     record: Sequence[str] | None
     encoding: str = ""
+    line_end: str = ""
+    """What the record ends in; empty at the end of the file."""
+
+
+def is_wide(encoding: str) -> bool:
+    """Whether signs of the encoding have two or four bytes, so that a file cannot be cut into lines as bytes."""
+    return encoding.upper().replace("_", "-").startswith(("UTF-16", "UTF-32"))
 
 
 def read_head(path: str, dialect: Dialect, storage: Mapping[str, str]) -> Head:
     """The first record of a file.
 
-    Raises OSError when it cannot be opened or decompressed, StepError for an unknown encoding.
+    Raises OSError when it cannot be opened or decompressed or is in another encoding, StepError for an unknown one.
     """
     raw = b""
     encoding = ""
     for raw in growing(path, storage):
-        encoding = dialect.encoding or ("UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "")
-        record = first_record(_decode(raw, encoding or "UTF-8"), dialect)
-        if record is not None:
-            return Head(record, "" if dialect.encoding else encoding)
+        encoding = dialect.encoding or marked_encoding(raw)
+        found = _first(_decode(raw, encoding or "UTF-8"), _seen_as(dialect, encoding))
+        if found is not None:
+            return Head(found[0], "" if dialect.encoding else encoding, found[1])
     if len(raw) >= _LONGEST:
         raise OSError(f"no record ends within the first {_LONGEST >> 20} MiB")
-    record = first_record(_decode(raw, encoding or "UTF-8"), dialect, at_end=True)
-    return Head(record, "" if dialect.encoding else encoding)
+    found = _first(_decode(raw, encoding or "UTF-8"), _seen_as(dialect, encoding), at_end=True)
+    return Head(found and found[0], "" if dialect.encoding else encoding)
+
+
+def marked_encoding(raw: bytes) -> str:
+    """The encoding that the first bytes of a file say, empty for UTF-8.
+
+    Raises OSError when they look like UTF-16 without its mark: to take it for one would be a guess.
+    """
+    found = next((name for mark, name in _MARKS if raw.startswith(mark)), "")
+    start = raw[:64]
+    if not found and len(start) >= 4 and any(start) and not (any(start[::2]) and any(start[1::2])):
+        name = "UTF-16BE" if any(start[1::2]) else "UTF-16LE"
+        raise OSError(f"every other byte is zero, as in {name} without its mark; write `options: {{encoding: {name}}}`")
+    return found
+
+
+def not_utf8(files: Sequence[SourceFile], storage: Mapping[str, str]) -> dict[str, str]:
+    """Path -> why, of files that begin as no UTF-8 does; what cannot be opened is left to the reader to tell."""
+
+    def look(file: SourceFile) -> str:
+        try:
+            raw = next(growing(file.path, storage), b"")
+        except OSError:
+            return ""
+        try:
+            name = marked_encoding(raw)
+        except OSError as error:
+            return str(error)
+        return f"it begins with the mark of {name}; write `options: {{encoding: {name}}}`" if name else ""
+
+    with ThreadPoolExecutor(8) as threads:
+        found = zip(files, threads.map(look, files), strict=True)
+        return {file.path: f"cannot be read: {why}" for file, why in found if why}
+
+
+def _seen_as(dialect: Dialect, encoding: str) -> Dialect:
+    return replace(dialect, multi_line=True) if is_wide(encoding) else dialect
 
 
 def first_record(text: str, dialect: Dialect, at_end: bool = False) -> list[str] | None:
@@ -67,6 +114,12 @@ def first_record(text: str, dialect: Dialect, at_end: bool = False) -> list[str]
 
     With `at_end` the text is all there is, so that the last line needs no line end.
     """
+    found = _first(text, dialect, at_end)
+    return found[0] if found else None
+
+
+def _first(text: str, dialect: Dialect, at_end: bool = False) -> tuple[list[str], str] | None:
+    """The first record and the line end behind it."""
     ends = [dialect.line_sep] if dialect.line_sep else ["\r\n", "\n", "\r"]
     at = 0
     while at < len(text):
@@ -80,9 +133,12 @@ def first_record(text: str, dialect: Dialect, at_end: bool = False) -> list[str]
             at = after
             continue
         if not dialect.multi_line:
-            return _fields(line, dialect, [])[0]
+            return _fields(line, dialect, [])[0], text[stop:after] if stop >= 0 else ""
         record, closed = _fields(text[at:], dialect, ends)
-        return record if closed or at_end else None
+        if closed < 0:
+            return (record, "") if at_end else None
+        stop, after = _line_end(text, at + closed, ends)
+        return record, text[stop:after]
     return None
 
 
@@ -129,8 +185,8 @@ def _line_end(text: str, at: int, ends: Sequence[str]) -> tuple[int, int]:
     return place, place - length
 
 
-def _fields(text: str, dialect: Dialect, ends: Sequence[str]) -> tuple[list[str], bool]:
-    """The fields up to the first line end outside of quotes, and whether there was one."""
+def _fields(text: str, dialect: Dialect, ends: Sequence[str]) -> tuple[list[str], int]:
+    """The fields up to the first line end outside of quotes, and its place, -1 when there is none."""
     fields: list[str] = []
     at = 0
     while True:
@@ -144,7 +200,7 @@ def _fields(text: str, dialect: Dialect, ends: Sequence[str]) -> tuple[list[str]
         value += rest
         fields.append(value.rstrip(" \t") if dialect.trim_right else value)
         if not more:
-            return fields, at >= 0
+            return fields, at
 
 
 def _quoted(text: str, at: int, dialect: Dialect) -> tuple[str, int]:

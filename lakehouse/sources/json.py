@@ -4,39 +4,38 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lakehouse.names import quoted
 from lakehouse.sources.base import FileSource, SourceFile
-from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wanted
+from lakehouse.sources.compressed import not_whole
+from lakehouse.sources.fields import FILE, RAW, Field, Part, Scan, Wanted
+from lakehouse.sources.from_text import JsonColumn, from_text
+from lakehouse.sources.header import not_utf8
 from lakehouse.sources.nested import (
+    DEEPEST,
     LIMITS,
     Fit,
     as_texts,
     fit,
     is_nested,
-    marked,
-    parsed,
     primary,
-    restored,
+    shallow,
     text_paths,
     type_text,
 )
 from lakehouse.sources.reading import file_columns, reader, spark_paths
+from lakehouse.sources.unseen import EMPTY_NAME, named, unseen
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
-    from pyspark.sql.types import StructField, StructType
+    from pyspark.sql.types import DataType, StructField, StructType
 
 _CORRUPT = "__lakehouse_corrupt"
 _NOTHING = "__lakehouse_nothing"
-_TRAILING = "__lakehouse_trailing"
+_UNSEEN = "__lakehouse_unseen"
 _COMPLAINT = "the record is not one whole JSON object"
-
-_LIST = r"^\s*\["
-# a null, alone or in a list; what follows a closed object or list and is no separator or other end; a second object
-_SUSPECT = r"^\s*null\b|^\s*\[[\s\S]*[\[,]\s*null\s*[,\]]|[}\]]\s*[^\s,}\]]|^\s*\{[^\[]*\}\s*,\s*\{"
 
 
 class Options(FileSource):
@@ -57,20 +56,31 @@ class Options(FileSource):
 def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wanted: Wanted) -> Scan:
     """Read the files; ONE Spark job, which infers their fields and sees whether any record is bad.
 
-    The fast way is Spark's own reader. It does not report two things: what stands behind a whole object in a record,
-    and one of two fields whose names differ by case only. A batch that has one of them goes the long way over the text
-    of its records, with the same result for all others.
+    Where one is, the driver looks at how each file begins: those in UTF-16 fail unless `encoding` says so. The fast
+    way is Spark's own reader. It does not report what `unseen` finds, one of two fields whose names differ by case
+    only, and fields without a name. Files that have one of them, found by a second job, go the long way over the text
+    of their records, with the same result for all others.
     """
-    files = [file for file in files if file.size]
+    failed = not_whole(files, wanted.storage)
+    files = [file for file in files if file.size and file.path not in failed]
     if not files:
-        return Scan([], clean=True)
+        return Scan([], failed, clean=True)
+    if _encoding(options):
+        spark.conf.set("spark.sql.legacy.codingErrorAction", "true")  # one sign that cannot be decoded is no error
     found = _infer(spark, options, _records(spark, options, files), wanted.infer)
+    foreign = not_utf8(files, wanted.storage) if (found.unseen or found.malformed) and not _encoding(options) else {}
+    if foreign:  # their lines are none
+        rest = scan(spark, options, [file for file in files if file.path not in foreign], wanted)
+        return replace(rest, failed={**failed, **foreign, **rest.failed})
     fields, columns = _fields(found.schema, wanted)
-    if found.trailing or any(not field.placed for field in fields) or _encoding(options):
-        frame = _from_text(spark, options, files, columns)
-    else:
-        frame = _native(spark, options, files, columns)
-    return Scan([Part(frame, fields, _COMPLAINT)], clean=not (found.malformed or found.trailing))
+    odd = [field.name for field in fields if not field.placed or not field.name]
+    paths = _needing_text(spark, options, files, odd) if found.unseen or odd or _encoding(options) else frozenset()
+    slow, fast = [f for f in files if f.path in paths], [f for f in files if f.path not in paths]
+    frames = [_native(spark, options, fast, columns, odd)] if fast else []
+    if slow:
+        frames.append(from_text(_records(spark, options, slow), columns, _parser_options(options), _unseen(options)))
+    parts = [Part(frame, fields, _COMPLAINT) for frame in frames]
+    return Scan(parts, failed, clean=not (found.malformed or found.unseen))
 
 
 @dataclass(frozen=True)
@@ -79,18 +89,7 @@ class _Found:
 
     schema: StructType
     malformed: bool
-    trailing: bool
-
-
-@dataclass(frozen=True)
-class _Column:
-    """One column of a part's frame: the names in the records that it is taken from, and how."""
-
-    name: str
-    names: Sequence[str]
-    fit: Fit
-    unless: Sequence[str] = ()
-    """Only where none of these fields has a value: theirs is the column."""
+    unseen: bool
 
 
 def _records(spark: SparkSession, options: Options, files: Sequence[SourceFile]) -> DataFrame:
@@ -109,7 +108,9 @@ def _records(spark: SparkSession, options: Options, files: Sequence[SourceFile])
         frame = reader(spark, how).text(spark_paths(files), wholetext=options.flag("multiLine"))
         frame = frame.select("value", *file_columns(frame, files))
     if encoding or options.flag("multiLine"):
-        frame = frame.withColumn("value", F.regexp_replace("value", "^\ufeff", ""))
+        # not by a regular expression, which would make signs of bytes that are none
+        marked = F.startswith("value", F.lit("\ufeff"))
+        frame = frame.withColumn("value", F.when(marked, F.substr("value", F.lit(2))).otherwise(F.col("value")))
     return frame.where(F.col("value").rlike(r"\S"))
 
 
@@ -118,7 +119,7 @@ def _infer(spark: SparkSession, options: Options, records: DataFrame, typed: boo
     from pyspark.sql import functions as F
     from pyspark.sql.types import StructType
 
-    text = F.when(_trailing(F.col("value"), options), F.lit(f'{{"{_TRAILING}":1}}')).otherwise(F.col("value"))
+    text = F.when(_unseen(options), F.lit(f'{{"{_UNSEEN}":1}}')).otherwise(named(F.col("value")))
     jvm: Any = spark._jvm
     encoder = jvm.org.apache.spark.sql.Encoders.STRING()
     texts = getattr(records.select(text)._jdf, "as")(encoder)
@@ -128,40 +129,33 @@ def _infer(spark: SparkSession, options: Options, records: DataFrame, typed: boo
         "dropFieldIfAllNull": "true",  # S6: no column from noise
         "columnNameOfCorruptRecord": _CORRUPT,
     }
-    # a dataset of texts instead of paths: the check for trailing text rides along, and doubled names are no error
+    # a dataset of texts instead of paths: what is unseen is looked for on the way, and doubled names are no error
     schema = DataFrame(spark.read.options(**how)._jreader.json(texts), spark).schema
     names = schema.fieldNames()
-    fields = [field for field in schema.fields if field.name not in (_CORRUPT, _TRAILING)]
-    return _Found(StructType(fields), _CORRUPT in names, _TRAILING in names)
+    found = shallow(_renamed(StructType([f for f in schema.fields if f.name not in (_CORRUPT, _UNSEEN)])), DEEPEST + 1)
+    assert isinstance(found, StructType)
+    return _Found(found, _CORRUPT in names, _UNSEEN in names)
 
 
-def _trailing(text: Column, options: Options) -> Column:
-    """Whether a record is not bad to Spark's reader, and yet not one whole object or array of objects.
-
-    That is text behind it, which the reader drops, and `null`, of which it makes a row. Exact only where it looks so.
-    """
+def _unseen(options: Options) -> Column:
     from pyspark.sql import functions as F
 
-    # on a line of its own, so that a comment does not take the bracket
-    inside = F.concat(F.lit("["), F.regexp_replace(text, r"\s*,\s*$", ""), F.lit("\n]"))
-    how = _parser_options(options)
-    objects = F.from_json(inside, "array<map<string,string>>", how)
-    lists = F.from_json(inside, "array<array<map<string,string>>>", how)
-    rows = F.when(F.size(lists) == 1, lists.getItem(0))
-    whole = F.when(text.rlike(_LIST), rows.isNotNull() & ~F.exists(rows, lambda row: row.isNull())).otherwise(
-        (F.size(objects) == 1) & objects.getItem(0).isNotNull()
-    )
-    ends_there = F.instr(text, "}") == F.length(text)
-    bad_text = ~F.is_valid_utf8(text)  # bad to the reader, but not once it is a text
-    return (
-        F.when(bad_text, True)
-        .when(ends_there, False)
-        .when(~text.rlike(_SUSPECT), False)
-        .otherwise(~F.coalesce(whole, F.lit(False)))
-    )
+    return unseen(F.col("value"), _parser_options(options), decoded=bool(_encoding(options)))
 
 
-def _fields(schema: StructType, wanted: Wanted) -> tuple[list[Field], list[_Column]]:
+def _renamed(kind: DataType) -> DataType:
+    """The inferred type with the empty names that `named` took away."""
+    from pyspark.sql.types import ArrayType, StructField, StructType
+
+    if isinstance(kind, ArrayType):
+        return ArrayType(_renamed(kind.elementType))
+    if not isinstance(kind, StructType):
+        return kind
+    names = ["" if field.name == EMPTY_NAME else field.name for field in kind.fields]
+    return StructType([StructField(n, _renamed(f.dataType)) for n, f in zip(names, kind.fields, strict=True)])
+
+
+def _fields(schema: StructType, wanted: Wanted) -> tuple[list[Field], list[JsonColumn]]:
     """The fields for the table, and the frame's columns in the same order."""
     from pyspark.sql.types import DataType, StringType, StructField
 
@@ -172,13 +166,13 @@ def _fields(schema: StructType, wanted: Wanted) -> tuple[list[Field], list[_Colu
         if wanted.infer:
             told[field.name] = told.get(field.name, frozenset()) | text_paths(field.dataType, wanted.nested_name)
     fields: list[Field] = []
-    columns: list[_Column] = []
+    columns: list[JsonColumn] = []
 
     def add(name: str, how: Fit, placed: bool = True, names: Sequence[str] = (), unless: Sequence[str] = ()) -> None:
         column = f"c{len(columns)}"
         native = how.native or isinstance(how.shape, StringType)
         as_text = Fit(StringType(), StringType())
-        columns.append(_Column(column, [name, *names], how if native else as_text, unless))
+        columns.append(JsonColumn(column, [name, *names], how if native else as_text, unless))
         shape = None if native else how.shape
         came = frozenset[tuple[str, ...]]().union(*(told.get(n, ()) for n in (name, *names)))
         fields.append(
@@ -208,10 +202,31 @@ def _fields(schema: StructType, wanted: Wanted) -> tuple[list[Field], list[_Colu
     return fields, columns
 
 
+def _needing_text(
+    spark: SparkSession, options: Options, files: Sequence[SourceFile], odd: Sequence[str]
+) -> frozenset[str]:
+    """The paths of files with a record of which Spark's own reader would lose something, such as `odd` fields."""
+    from pyspark.sql import functions as F
+
+    if _encoding(options):
+        return frozenset(file.path for file in files)
+    text = F.col("value")
+    signs = [*odd, '""', "''"] if "" in odd else odd
+    needing = _unseen(options)
+    for sign in filter(None, [*signs, "\\u"] if odd else []):  # a name may be written with escapes
+        needing = needing | F.contains(text, F.lit(sign))
+    found = _records(spark, options, files).where(needing).select(FILE).distinct().collect()
+    return frozenset(row[0] for row in found)
+
+
 def _native(
-    spark: SparkSession, options: Options, files: Sequence[SourceFile], columns: Sequence[_Column]
+    spark: SparkSession,
+    options: Options,
+    files: Sequence[SourceFile],
+    columns: Sequence[JsonColumn],
+    without: Sequence[str],
 ) -> DataFrame:
-    """The records by Spark's own reader."""
+    """The records by Spark's own reader; fields `without` are in none of them."""
     from pyspark.sql import functions as F
     from pyspark.sql.types import StringType, StructField, StructType
 
@@ -220,64 +235,16 @@ def _native(
         corrupt, nothing = corrupt + "_", nothing + "_"
     # Spark refuses a query that needs the text of bad records only, so a field that no record has goes with it
     ours = [StructField(corrupt, StringType()), StructField(nothing, StringType())]
-    schema = StructType([*(StructField(c.names[0], c.fit.shape) for c in columns), *ours])
+    asked = [column for column in columns if column.names[0] not in without]
+    schema = StructType([*(StructField(c.names[0], c.fit.shape) for c in asked), *ours])
     how = {**_parser_options(options), "columnNameOfCorruptRecord": corrupt}
     for name in ("lineSep", "multiLine"):
         if options.option(name):
             how[name] = options.option(name)
     frame = reader(spark, how).schema(schema).json(spark_paths(files))
-    read = [F.col(quoted(c.names[0])).cast(c.fit.stored).alias(c.name) for c in columns]
+    values = {c.name: F.col(quoted(c.names[0])) for c in asked}
+    read = [values.get(c.name, F.lit(None)).cast(c.fit.stored).alias(c.name) for c in columns]
     return frame.select(*read, F.coalesce(F.col(corrupt), F.col(nothing)).alias(RAW), *file_columns(frame, files))
-
-
-def _from_text(
-    spark: SparkSession, options: Options, files: Sequence[SourceFile], columns: Sequence[_Column]
-) -> DataFrame:
-    """The records by their texts, for what Spark's own reader would lose."""
-    from pyspark.sql import functions as F
-    from pyspark.sql.types import ArrayType, StringType, StructField, StructType
-
-    names = list(dict.fromkeys(name for column in columns for name in column.names))
-    inside = StructType([StructField(name, StringType()) for name in names])
-    renamed = StructType([StructField(f"f{i}", StringType()) for i in range(len(names))])
-    place = {name: f"f{i}" for i, name in enumerate(names)}
-    how = {**_parser_options(options), "columnNameOfCorruptRecord": _CORRUPT}
-    text = marked(F.col("value"))
-    one = F.from_json(text, StructType([*inside.fields, StructField(_CORRUPT, StringType())]), how)
-    many = F.from_json(text, ArrayType(inside), how)
-    whole = StructType([*renamed.fields, StructField(_CORRUPT, StringType())])
-    frame = _records(spark, options, files).withColumn("__trailing", _trailing(F.col("value"), options))
-    rows = F.when(F.col("value").rlike(_LIST), many.cast(ArrayType(renamed))).otherwise(
-        F.transform(
-            F.filter(F.array(one.cast(whole)), lambda row: row[_CORRUPT].isNull()),
-            lambda row: F.struct(*[row[name] for name in renamed.fieldNames()]).cast(renamed),
-        )
-    )
-    frame = frame.withColumn("__rows", F.when(~F.col("__trailing"), rows))
-    bad = (
-        F.col("__rows").isNull()
-        | F.exists("__rows", lambda row: row.isNull())
-        | ((F.size("__rows") == 0) & ~F.col("value").rlike(_LIST))
-    )
-    frame = frame.withColumn(RAW, F.when(bad, F.col("value")))
-    nothing = F.array(F.lit(None).cast(renamed))
-    frame = frame.withColumn("__row", F.explode(F.when(F.col(RAW).isNotNull(), nothing).otherwise(F.col("__rows"))))
-    frame = frame.select(
-        *[restored(F.col("__row").getField(name)).alias(name) for name in renamed.fieldNames()], RAW, FILE, MODIFIED
-    )
-    return frame.select(*[_value(column, place) for column in columns], RAW, FILE, MODIFIED)
-
-
-def _value(column: _Column, place: dict[str, str]) -> Column:
-    from pyspark.sql import functions as F
-    from pyspark.sql.types import StringType
-
-    value = F.coalesce(*[F.col(place[name]) for name in column.names])
-    if column.unless:
-        value = F.when(F.coalesce(*[F.col(place[name]) for name in column.unless]).isNotNull(), value)
-    if not isinstance(column.fit.shape, StringType):
-        value = parsed(value, column.fit.shape).getField("value").cast(column.fit.stored)
-    return value.alias(column.name)
 
 
 def _parser_options(options: Options) -> dict[str, str]:

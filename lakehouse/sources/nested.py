@@ -23,6 +23,9 @@ _TOKENS = (
 _REWRITTEN = r"[:\[,]\s*-?(?:\d+[.eE]|0\d|Infinity|NaN)|[:\[,]\s*-0"
 """Where a number may stand whose text does not survive parsing."""
 _BROKEN = "__broken"
+DEEPEST = 32
+"""Levels of a column that are stored as such; what is deeper is JSON text in them. A table of more than forty can be
+read by Spark alone: the schema's JSON has three levels for each, and others read no more than 128."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,20 @@ def primary(fields: Sequence[StructField], name: str) -> tuple[StructField | Non
 
         field = StructField(chosen, StringType())
     return field, sorted(other for other in by_name if other != chosen)
+
+
+def shallow(kind: DataType, levels: int = DEEPEST) -> DataType:
+    """The inferred type with texts for what is deeper than so many levels."""
+    from pyspark.sql.types import ArrayType, StringType, StructField, StructType
+
+    if not is_nested(kind):
+        return kind
+    if levels == 0:
+        return StringType()
+    if isinstance(kind, ArrayType):
+        return ArrayType(shallow(kind.elementType, levels - 1))
+    assert isinstance(kind, StructType)  # inference makes no maps
+    return StructType([StructField(field.name, shallow(field.dataType, levels - 1)) for field in kind.fields])
 
 
 def is_nested(kind: DataType) -> bool:
@@ -215,6 +232,6 @@ MICROSECONDS = {
     "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
 }
 """Options of `to_json`, which cuts timestamps to milliseconds otherwise."""
-LIMITS = {"maxNestingDepth": "102", "maxStringLen": "2147483647"}
-"""A record nested deeper is bad (Spark's inference overflows the stack at 400 and takes the JVM down); a text may be of
-any length (Jackson's own limit is 20 MB)."""
+LIMITS = {"maxNestingDepth": "102", "maxStringLen": "2147483647", "maxNumLen": "2147483647"}
+"""A record nested deeper is bad (Spark's inference overflows the stack at 400 and takes the JVM down); texts and
+numbers may be of any length (Jackson's own limits are 20 MB and 1000 digits)."""

@@ -7,7 +7,7 @@ read in the time zone of the machine, as Spark does: set `TZ=UTC` where others w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.fields import Scan, Wanted
@@ -16,6 +16,9 @@ from lakehouse.sources.typed import Look, scan_typed
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+_DEEPEST = 100
+"""As of Parquet; more, and Spark's and Python's stacks overflow."""
 
 
 class Options(FileSource):
@@ -38,4 +41,14 @@ def look(file: SourceFile, storage: Mapping[str, str]) -> Look:
 
     store, inner = filesystem(file.path, storage)
     with store.open_input_file(inner(file.path)) as stream:
-        return Look(str(orc.ORCFile(stream).schema))
+        schema = orc.ORCFile(stream).schema
+    if _depth(schema) > _DEEPEST:
+        raise ValueError(f"its columns are nested more than {_DEEPEST} levels deep")
+    return Look(str(schema))
+
+
+def _depth(schema: Any) -> int:
+    levels, kinds = 0, list(schema.types)
+    while kinds:
+        levels, kinds = levels + 1, [kind.field(i).type for kind in kinds for i in range(kind.num_fields)]
+    return levels

@@ -44,6 +44,11 @@ def look(file: SourceFile, storage: Mapping[str, str]) -> Look:
     store, inner = filesystem(file.path, storage)
     with store.open_input_file(inner(file.path)) as stream:
         footer = pq.read_metadata(stream)
+        written = int.from_bytes(stream.read_at(4, file.size - 8), "little")
+    if written != footer.serialized_size:
+        # to ask such a footer for more ends the process
+        raise ValueError("columns are encrypted, or more stands in the footer than belongs there")
+    _all_is_there(footer, file.size)
     leaves = [footer.schema.column(i) for i in range(footer.num_columns)]
     text = str(footer.schema).partition("{")[2]  # behind the address of the object and the name of the root
     own = (footer.metadata or {}).get(_SPARKS_OWN, b"").decode()  # it may ask for other types
@@ -58,6 +63,18 @@ def look(file: SourceFile, storage: Mapping[str, str]) -> Look:
         frozenset(name for i, name in top.items() if kinds[i].get("Type") == "Null"),
         {top[i]: utc for i, utc in nanoseconds.items()},
     )
+
+
+def _all_is_there(footer: Any, size: int) -> None:
+    """Raise ValueError where a row group lies outside of the file: Spark passes over its rows and says nothing."""
+    for group in map(footer.row_group, range(footer.num_row_groups)):
+        chunks = [group.column(i) for i in range(group.num_columns)]
+        if not chunks or not group.num_rows:
+            continue
+        begin = chunks[0].dictionary_page_offset or chunks[0].data_page_offset
+        middle = begin + sum(chunk.total_compressed_size for chunk in chunks) // 2
+        if not 0 < middle < size:
+            raise ValueError("its footer is broken: a row group lies outside of the file")
 
 
 def _has_value(footer: Any, column: int) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lakehouse.sources.base import FileSource, SourceFile
+from lakehouse.sources.compressed import not_whole
 from lakehouse.sources.fields import RAW, Field, Part, Scan, Wanted
 from lakehouse.sources.reading import file_columns, reader, spark_paths
 
@@ -27,9 +28,11 @@ def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wan
     """Read the files; no Spark job. A line is never bad; only a byte order mark at the file's beginning is dropped."""
     from pyspark.sql import functions as F
 
+    failed = not_whole(files, wanted.storage)
+    files = [file for file in files if file.path not in failed]
     if not files:
-        return Scan([], clean=True)
+        return Scan([], failed, clean=True)
     frame = reader(spark, options.options).format("text").load(spark_paths(files))
     nothing = F.lit(None).cast("string").alias(RAW)
     frame = frame.select(F.col("value").alias("c0"), nothing, *file_columns(frame, files))
-    return Scan([Part(frame, [Field("value", "c0", has_value=True)], complaint="")], clean=True)
+    return Scan([Part(frame, [Field("value", "c0", has_value=True)], complaint="")], failed, clean=True)

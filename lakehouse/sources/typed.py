@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lakehouse.lake.errors import causes
+from lakehouse.errors import LakehouseError
+from lakehouse.lake.errors import blames_data, causes, first_line
 from lakehouse.names import quoted
 from lakehouse.sources.base import SourceFile
 from lakehouse.sources.conform import as_text, common, way
@@ -53,9 +54,9 @@ def scan_typed(
 ) -> Scan:
     """Read the files, those with the same schema together; the Spark jobs are those of Spark's own inference.
 
-    `options` are the reader's. `look` runs on the driver and raises OSError or ValueError for a file that cannot be
-    read. A new column gets a type that the values of all these files fit unchanged; a stored one keeps its own, or with
-    `wanted.widen` a wider one, and what does not fit it is rescued (S19).
+    `options` are the reader's. `look` runs on the driver and raises for a file that cannot be read. A new column gets a
+    type that the values of all these files fit unchanged; a stored one keeps its own, or with `wanted.widen` a wider
+    one, and what does not fit it is rescued (S19).
     """
 
     def read() -> DataFrameReader:
@@ -74,48 +75,59 @@ def scan_typed(
         spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
     shapes: list[_Shape] = []
     for schema, group in groups.items():
-        came = _came(read(), group[0])
-        trouble = came if isinstance(came, str) else same_names(came.fieldNames(), wanted)
-        if trouble is not None:
-            failed |= dict.fromkeys([file.path for file in group], trouble)
-        elif not isinstance(came, str):
-            shapes.append(_Shape(group, came, looks[schema]))
+        came, broken = _inferred(read, group)
+        failed |= broken
+        if came is None:
+            continue
+        trouble = same_names(came.fieldNames(), wanted)
+        sound = [file for file in group if file.path not in broken]
+        if trouble:
+            failed |= dict.fromkeys([file.path for file in sound], trouble)
+        else:
+            shapes.append(_Shape(sound, came, looks[schema]))
     types = types_of_columns((item for shape in shapes for item in shape.fields), wanted)
     return Scan([_part(read(), shape, types, wanted) for shape in shapes], failed, _cut(shapes), clean=True)
+
+
+def _inferred(
+    read: Callable[[], DataFrameReader], files: Sequence[SourceFile]
+) -> tuple[StructType | None, dict[str, str]]:
+    """The schema as Spark reads it of files that have the same one, and path -> why of those that it cannot read."""
+    from pyspark.errors import AnalysisException, ArithmeticException
+
+    failed: dict[str, str] = {}
+    for file in files:
+        try:
+            return read().load(spark_paths([file])).schema, failed
+        except (AnalysisException, ArithmeticException) as error:
+            if error.getCondition() in _NOT_OF_A_SCHEMA:
+                raise
+            why = f"cannot be read: {str(error).strip().splitlines()[0]}"
+            return None, dict.fromkeys([file.path for file in files], why)
+        except Exception as error:  # whatever a reader raises over bytes that are none of its format
+            last = causes(error)[-1]
+            if last.type in _OF_A_SCHEMA:
+                said = " ".join(last.message.partition("{")[0].split()).rstrip(":")  # without the schema that it quotes
+                return None, dict.fromkeys([file.path for file in files], f"cannot be read: {said}")
+            if not blames_data(error):
+                raise
+            failed[file.path] = f"cannot be read: {first_line(error)}"
+    return None, failed
 
 
 def _looks(
     files: Sequence[SourceFile], look: Callable[[SourceFile, Mapping[str, str]], Look], storage: Mapping[str, str]
 ) -> list[Look | Exception]:
-    from pyarrow.lib import ArrowException
-
     def one(file: SourceFile) -> Look | Exception:
         try:
             return look(file, storage)
-        except (OSError, ValueError, RecursionError, ArrowException) as error:
+        except LakehouseError:
+            raise
+        except Exception as error:  # whatever a library raises over bytes that are none of its format
             return error
 
     with ThreadPoolExecutor(8) as threads:
         return list(threads.map(one, files))
-
-
-def _came(read: DataFrameReader, file: SourceFile) -> StructType | str:
-    """The file's schema as Spark has it, or why it has none."""
-    from py4j.protocol import Py4JJavaError
-    from pyspark.errors import AnalysisException, ArithmeticException
-
-    try:
-        return read.load(spark_paths([file])).schema
-    except (AnalysisException, ArithmeticException) as error:
-        if error.getCondition() in _NOT_OF_A_SCHEMA:
-            raise
-        return f"cannot be read: {str(error).strip().splitlines()[0]}"
-    except Py4JJavaError as error:
-        last = causes(error)[-1]
-        if last.type not in _OF_A_SCHEMA:
-            raise
-        said = last.message.partition("{")[0]  # without the schema that it quotes
-        return f"cannot be read: {' '.join(said.split()).rstrip(':')}"
 
 
 @dataclass(frozen=True)

@@ -1,115 +1,168 @@
-"""For every broken file: rows loaded + rows quarantined = records in it, counted by hand, alone and beside all others."""
+"""For every broken file: each record in it, counted by hand, is loaded or in the quarantine, or the file fails."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lakehouse.ingest.read import read_batch
+import lakehouse
+from lakehouse.engine.catalog import read_table
+from lakehouse.ingest import read
+from lakehouse.names import TableName
+from tests.engine.lake import Lake
+from tests.ingest.broken import ITEMS, LONG, TABLES, Case, Table
+from tests.ingest.feed import OWN, Feed
 
 if TYPE_CHECKING:
-    from tests.ingest.feed import Feed
+    from pyspark.sql import DataFrame, SparkSession
 
-FAILED = -1
-
-
-@dataclass(frozen=True)
-class Case:
-    content: bytes | str
-    good: int
-    """Rows that load; FAILED when the file cannot be taken as a whole."""
-    bad: int = 0
+LOADER = {"schema_hints": {"n": "int"}}
+ELSEWHERE = {"vanished while reading", "no permission"}
+"""Items that are no content of a file: test_vanishing.py and test_permission.py."""
 
 
-CSV = {
-    "whole": Case("a,b,c\n1,2,3\n4,5,6\n", 2),
-    "truncated last line": Case("a,b,c\n1,2,3\n4,5", 1, 1),
-    "garbage line": Case("a,b,c\n1,2,3\n\x01\x02garbage\n4,5,6\n", 2, 1),
-    "wrong encoding": Case("a,b,c\né,2,3\n".encode("latin-1"), 1),
-    "NUL bytes": Case(b"a,b,c\n\x00,2,\x00x\n1,2,3\n", 2),
-    "UTF-16": Case("a,b,c\n1,é,3\n4,5,6\n".encode("utf-16"), 2),
-    "short": Case("a,b,c\n1\n1,2\n1,2,3\n", 1, 2),
-    "long": Case("a,b,c\n1,2,3,4\n1,2,3\n", 1, 1),
-    "reordered": Case("c,b,a\n3,2,1\n", 1),
-    "missing": Case("a,c\n1,3\n", 1),
-    "new": Case("a,b,c,d\n1,2,3,4\n", 1),
-    "duplicate": Case("a,b,b\n1,2,3\n", 1),
-    "differently cased": Case("A,B,C\n1,2,3\n", 1),
-    "unclosed quote": Case('a,b,c\n1,2,3\n"1,2,3\n4,5,6\n', 2, 1),
-    "doubled quotes": Case('a,b,c\n"1 ""x""",2,"3"\n', 1),
-    "empty": Case("", 0),
-    "header only": Case("a,b,c\n", 0),
-    "BOM": Case(b"\xef\xbb\xbfa,b,c\n1,2,3\n", 1),
-    "mixed line ends": Case("a,b,c\n1,2,3\r\n4,5,6\n\r\n7,8,9\r10,11,12", 4),
-    "20001 columns": Case(",".join(f"x{i}" for i in range(20_001)) + "\n" + "," * 20_000 + "\n", 1),
-    "long line": Case("a,b,c\n1,2," + "x" * 5_000_000 + "\n4,5,6\n", 2),
-    "same names": Case("a b,a-b,c\n1,2,3\n", FAILED),
-}
-
-JSON = {
-    "whole": Case('{"a":1,"b":{"c":2}}\n{"a":2}\n', 2),
-    "truncated last line": Case('{"a":1}\n{"a":2', 1, 1),
-    "garbage line": Case('{"a":1}\ngarbage\n{"a":2}\n', 2, 1),
-    "wrong encoding": Case('{"a":"é"}\n{"a":1}\n'.encode("latin-1"), 1, 1),
-    "NUL bytes": Case(b'{"a":"\x00"}\n{"a":1}\n', 1, 1),
-    "type clashes": Case('{"a":{"x":1}}\n{"a":[1]}\n{"b":3}\n{"b":{"c":{"d":1}}}\n', 4),
-    "deep": Case('{"a":' * 2000 + "1" + "}" * 2000 + '\n{"a":1}\n', 1, 1),
-    "duplicate keys": Case('{"a":1,"a":2}\n{"b":{"c":1,"c":2}}\n', 2),
-    "NaN and single quotes": Case("{'a':NaN}\n{'b':{'c':'Infinity'}}\n", 2),
-    "trailing garbage": Case('{"a":1} x\n{"a":1}{"a":2}\n{"a":3}\n', 1, 2),
-    "differently cased": Case('{"a":1,"A":2}\n{"A":3}\n', 2),
-    "empty": Case("", 0),
-    "blank": Case("\n \n", 0),
-    "BOM": Case(b'\xef\xbb\xbf{"a":1}\n', 1),
-    "mixed line ends": Case('{"a":1}\r\n{"a":2}\n\r\n{"a":3}\r{"a":4}', 4),
-    "long line": Case('{"a":"' + "x" * 25_000_000 + '"}\n{"a":1}\n', 2),
-    "arrays": Case('[{"a":1},{"a":2}]\n[]\n', 2),
-    "not objects": Case('1\n"x"\nnull\ntrue\n', 0, 4),
-}
+def file_name(name: str, table: Table) -> str:
+    return f"{name}.{table.kind}{table.cases[name].suffix}"
 
 
-def check(feed: Feed, cases: dict[str, Case]) -> None:
-    ingested = read_batch(feed.spark, feed.request())
-    good = Counter(row[0].rsplit("/", 1)[-1] for row in ingested.frame.select("_source_file").collect())
-    bad = Counter[str]()
-    if ingested.bad is not None:
-        bad.update(row[0].rsplit("/", 1)[-1] for row in ingested.bad.select("_source_file").collect())
-    failed = {path.rsplit("/", 1)[-1] for path in ingested.failed}
-    seen = {
-        name: (FAILED, 0)
-        if f"{name}.{feed.kind}" in failed
-        else (good[f"{name}.{feed.kind}"], bad[f"{name}.{feed.kind}"])
-        for name in cases
-    }
-    assert seen == {name: (case.good, case.bad) for name, case in cases.items()}
+def short(value: Any) -> Any:
+    """A value as it stands in the matrix: JSON parsed, numbers in it as text, no NULLs; the long one by its length."""
+    if isinstance(value, str) and value.endswith(LONG):
+        return value.replace(LONG, "60 MB")
+    if isinstance(value, str) and value[:1] in ("{", "[") and len(value) < 10_000:
+        try:
+            return short(json.loads(value, parse_int=str, parse_float=str))
+        except ValueError:
+            return value
+    if isinstance(value, Mapping):
+        return {name: short(item) for name, item in value.items() if item is not None}
+    return [short(item) for item in value] if isinstance(value, list) else value
 
 
-SLOW = {"20001 columns": pytest.mark.soak}  # half a minute, of which Spark itself needs as much for a plain read
+class Taken:
+    """What came of a batch, file by file."""
+
+    def __init__(self, rows: DataFrame, bad: DataFrame | None, failed: Mapping[str, str]) -> None:
+        self.rows: dict[str, list[Any]] = defaultdict(list)
+        self.raw: dict[str, list[str]] = defaultdict(list)
+        self.rescued: dict[str, list[Any]] = defaultdict(list)
+        self.failed = {Path(path).name: why for path, why in failed.items()}
+        for row in rows.collect():
+            found = row.asDict(recursive=True)
+            name = Path(found["_source_file"]).name
+            self.rows[name].append(short({key.lower(): item for key, item in found.items() if key not in OWN}))
+            if found["_rescued_data"] is not None:
+                fields = json.loads(found["_rescued_data"])
+                assert Path(fields.pop("_file_path")).name == name
+                self.rescued[name].append(fields)
+        for row in bad.select("_raw", "_source_file", "_failures", "_stage").collect() if bad is not None else ():
+            self.raw[Path(row["_source_file"]).name].append(row["_raw"])
+            assert row["_stage"] == "record"
+            assert row["_failures"][0]["message"].startswith("the record ")
+
+    def check(self, table: Table, names: Sequence[str]) -> None:
+        """Each of the files came out as the matrix says."""
+        for name in names:
+            case, file = table.cases[name], file_name(name, table)
+            if case.failed:
+                assert case.failed in self.failed.get(file, "it did not fail"), name
+                assert not self.rows[file] + self.raw[file], name
+                continue
+            assert file not in self.failed, (name, self.failed.get(file))
+            assert ordered(self.rows[file]) == ordered(short(_lower(row)) for row in case.rows), name
+            assert sorted(self.raw[file]) == sorted(case.raw), name
+            assert ordered(self.rescued[file]) == ordered(case.rescued), name
+            assert len(self.rows[file]) + len(self.raw[file]) == case.records, name
+        known = {file_name(name, table) for name in names}
+        assert set().union(self.rows, self.raw, self.failed) <= known
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=SLOW.get(name, ())) for name in CSV])
-def test_csv_alone(csv_feed: Feed, name: str) -> None:
-    csv_feed.put(f"{name}.csv", CSV[name].content)
-    check(csv_feed, {name: CSV[name]})
+def _lower(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.lower(): value for name, value in row.items()}  # a column keeps the spelling that came first
 
 
-@pytest.mark.parametrize("name", JSON)
-def test_json_alone(json_feed: Feed, name: str) -> None:
-    json_feed.put(f"{name}.json", JSON[name].content)
-    check(json_feed, {name: JSON[name]})
+def ordered(rows: Any) -> list[Any]:
+    return sorted(rows, key=lambda row: json.dumps(row, sort_keys=True, default=str))
 
 
-def test_csv_all_in_one_batch(csv_feed: Feed) -> None:
-    cases = {name: case for name, case in CSV.items() if name != "20001 columns"}
-    for name, case in cases.items():
-        csv_feed.put(f"{name}.csv", case.content)
-    check(csv_feed, cases)
+def take(feed: Feed, table: Table) -> Taken:
+    """Read as the engine does: what Spark cannot read when it comes to writing is left out, and the rest read again."""
+    request = feed.request(options=table.options, loader=LOADER)
+    failed: dict[str, str] = {}
+    while True:
+        found = read.read_batch(feed.spark, request)
+        try:
+            return Taken(found.frame, found.bad, {**failed, **found.failed})
+        except Exception as error:
+            failed |= read.blamed(feed.spark, request, error) or pytest.fail(str(error))
+            request = replace(request, files=[file for file in request.files if file.path not in failed])
 
 
-def test_json_all_in_one_batch(json_feed: Feed) -> None:
-    for name, case in JSON.items():
-        json_feed.put(f"{name}.json", case.content)
-    check(json_feed, JSON)
+ALONE = [
+    pytest.param(table, name, marks=[pytest.mark.soak] if name in TABLES[table].slow else [], id=f"{table}-{name}")
+    for table in TABLES
+    for name in TABLES[table].cases
+]
+
+
+@pytest.mark.parametrize(("table", "name"), ALONE)
+def test_alone(spark: SparkSession, tmp_path: Path, table: str, name: str) -> None:
+    found = TABLES[table]
+    feed = Feed(spark, tmp_path / "in", found.kind)
+    feed.put(file_name(name, found), found.cases[name].content)
+    take(feed, found).check(found, [name])
+
+
+def test_all_beside_each_other_in_one_batch_each(spark: SparkSession, tmp_path: Path) -> None:
+    """Through the whole engine: what is in the table, in the quarantine and in the ledger."""
+    lake = Lake(tmp_path, spark)
+    lake.max_parallel = 1  # lines of 60 MB side by side want more memory than the tests' session has
+    names = {table: [name for name in found.cases if name not in found.slow] for table, found in TABLES.items()}
+    for table, found in TABLES.items():
+        options = f", options: {json.dumps(found.options)}" if found.options else ""
+        source = f'source: {{format: {found.kind}, path: "${{landing}}/{table}"{options}}}'
+        lake.tables(bronze={table: f"{source}\nauto_loader: {json.dumps(LOADER)}"})
+        feed = Feed(spark, lake.landing / table, found.kind)
+        for name in names[table]:
+            feed.put(file_name(name, found), found.cases[name].content)
+    result = lake.run()
+    for table, found in TABLES.items():
+        ledger = lakehouse.files(lake.project(), f"bronze.{table}", rows=1000)
+        failed = {row["path"]: row["error"] for row in ledger if row["status"] == "failed"}
+        assert {row["status"] for row in ledger if row["path"] not in failed} == {"loaded"}
+        rejected = f"bronze.{table}_quarantine"
+        bad = read_table(lake.project(), TableName.parse(rejected), spark) if lake.exists(rejected) else None
+        rows = read_table(lake.project(), TableName.parse(f"bronze.{table}"), spark)
+        Taken(rows, bad, failed).check(found, names[table])
+        step = result[f"bronze.{table}"]
+        records = sum(case.records for name, case in found.cases.items() if name in names[table] and not case.failed)
+        assert (step.commits - bool(bad) * 1, step.rows_read) == (1, records)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("table", "name"), [(table, name) for table in TABLES for name in TABLES[table].slow])
+def test_slow_ones_beside_a_good_file(spark: SparkSession, tmp_path: Path, table: str, name: str) -> None:
+    found = TABLES[table]
+    feed = Feed(spark, tmp_path / "in", found.kind)
+    for each in ("good", name):
+        feed.put(file_name(each, found), found.cases[each].content)
+    take(feed, found).check(found, ["good", name])
+
+
+def test_every_item_of_the_list_stands_in_the_matrix_by_name() -> None:
+    items = {" ".join(item.split()) for item in ITEMS.split(";")}
+    assert items - ELSEWHERE <= {name for table in TABLES.values() for name in table.cases}
+
+
+def test_records_are_counted_by_hand() -> None:
+    """Where a file does not fail, what is written down of it is all that is in it."""
+    for table in TABLES.values():
+        for name, case in table.cases.items():
+            assert isinstance(case, Case)
+            assert case.failed or case.records == len(case.rows) + len(case.raw), name
