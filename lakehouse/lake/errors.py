@@ -27,9 +27,12 @@ _TRANSIENT_TEXT = re.compile(
     r"ExecutorLostFailure|Executor heartbeat timed out|SlowDown|Too Many Requests|503 Service Unavailable"
 )
 _MACHINE = re.compile(
-    r"No space left|[Dd]isk quota|Too many open files|OutOfMemory|GC overhead|AccessDenied|AccessControlException"
-    r"|[Cc]ancelled|has been shut ?down|stopped SparkContext|Connection refused|Answer from Java side is empty"
+    r"No space left|[Dd]isk quota|File too large|Too many open files|OutOfMemory|GC overhead|AccessDenied"
+    r"|AccessControlException|[Cc]ancelled|has been shut ?down|stopped SparkContext|Connection refused"
+    r"|Answer from Java side is empty"
 )
+_NO_SPACE = re.compile(r"No space left|[Dd]isk quota|File too large")
+_WRAPPERS = ("TASK_WRITE_FAILED", "FAILED_READ_FILE")
 _ASKED_WRONGLY = frozenset(["AnalysisException", "ExtendedAnalysisException", "ParseException", "Py4JNetworkError"])
 _NOISE = re.compile(r"\s*(SQLSTATE: \w+|== (SQL|DataFrame).*|JVM stacktrace:.*)", re.DOTALL)
 _RAISED = {"DIVIDE_BY_ZERO", "CAST_INVALID_INPUT", "CAST_OVERFLOW", "ARITHMETIC_OVERFLOW", "INVALID_ARRAY_INDEX",
@@ -67,9 +70,16 @@ def translate(error: BaseException, doing: str) -> LakehouseError:
     said = _clean(best.message)
     from_java = _java_of(error) is not None or best.condition
     message = f"{doing}: {said if from_java and said else f'{best.type}: {said}'}"
+    last = chain[-1]
+    if best.condition.startswith(_WRAPPERS) and last is not best and last.message not in message:
+        message += (
+            f" ({last.type}: {_clean(last.message).splitlines()[0]})"  # what Spark was doing is not why it failed
+        )
     if _is_transient(chain):
         return TransientError(message, code=best.condition or best.type)
     fix = ""
+    if any(_NO_SPACE.search(c.message) for c in chain):
+        fix = "make room on the disk and run again: what was not committed is written anew"
     if best.condition.split(".")[0] in _RAISED:
         fix = "use the function's `try_` twin (try_cast, try_divide, try_to_timestamp, …) where a NULL is what you want"
     return StepError(message, code=best.condition or best.type, fix=fix)

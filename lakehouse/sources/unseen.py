@@ -12,10 +12,13 @@ LIST = r"^\s*\["
 EMPTY_NAME = "__lakehouse_empty"
 """Stands for a field without a name while fields are inferred: Spark's inference leaves it out."""
 
-# in a text that is no object: a null or an empty text, alone or in a list, and a list in a list
-_NO_OBJECT = r'^\s*(?:null\b|"")|^\s*\[(?:[\s\S]*[\[,])?\s*(?:(?:null|"")\s*[,\]]|\[)'
-# what follows a closed object or list and is no separator or other end; a second object; a second separator
-_SUSPECT = rf"{_NO_OBJECT}|[}}\]]\s*[^\s,}}\]]|^\s*\{{[^\[]*\}}\s*,\s*\{{|[}}\]]\s*,\s*,"
+# what may be no object: a null or an empty text, alone or in a list; a list in a list; two objects
+_BEGINS = (
+    r'^(?:\s*(?:null\b|"")|\s*\[(?:[\s\S]*[\[,])?\s*(?:(?:null|"")\s*[,\]]|\[)'
+    r"|\s*\{[^\[]*\}\s*,\s*\{)"
+)
+# what follows a closed object or list and is no separator or other end; a second separator
+_GOES_ON = r"[}\]]\s*(?:[^\s,}\]]|,\s*,)"
 # one half of a pair of surrogates without the other, which Java writes as `?`; an even number of backslashes before it
 # means themselves
 _HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -48,7 +51,7 @@ def unseen(text: Column, how: Mapping[str, str], decoded: bool) -> Column:
     no_text = F.contains(text, F.lit("\ufffd")) if decoded else ~F.is_valid_utf8(text)
     half = (F.contains(text, F.lit(r"\ud")) | F.contains(text, F.lit(r"\uD"))) & text.rlike(_HALF)
     ends_there = F.instr(text, "}") == F.length(text)
-    suspect = text.rlike(_SUSPECT) | _uneven(text)
+    suspect = text.rlike(_BEGINS) | text.rlike(_GOES_ON) | _uneven(text)
     return (
         F.when(no_text | half, True)
         .when(ends_there, False)
@@ -65,7 +68,7 @@ def _uneven(text: Column) -> Column:
         return F.octet_length(F.replace(text, F.lit(sign), F.lit("")))
 
     end = F.substring(text, -_END, _END)
-    ends_in_list = F.rtrim(text, F.lit(" ,\t\r\n")).endswith("]")
+    ends_in_list = F.rtrim(end, F.lit(" ,\t\r\n")).endswith("]")
     lists = F.when(ends_in_list, ~text.rlike(LIST) | (without("[") > without("]")))
     uneven = (without("{") > without("}")) | F.coalesce(lists, F.lit(False))
     return F.when(end.rlike(_CLOSED_TWICE), uneven).otherwise(False)  # a long text is copied only where it has to be

@@ -1,9 +1,10 @@
-"""A process that runs the crash project and is killed by signal 9 at one point."""
+"""A process that runs the crash project and is killed by signal 9 at one point, or at any moment."""
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,15 +25,19 @@ class Task:
 
     root: Path
     lake: Path
-    where: str
+    where: str = ""
     """`before data`, `after audit` …"""
-    table: str
+    table: str = ""
+    after: float | None = None
+    """Instead of at a point: so many seconds after the run began."""
     select: str = ""
     off: str = ""
     """The guard that is switched off."""
     meanwhile: str = ""
     java: tuple[int, str] | None = None
     """Port and secret of a JVM that outlives the process; None: one of its own, which dies with it."""
+    locks: bool = True
+    """False: it runs beside others, as on an object store, where locks only save work."""
 
 
 def main(task: Task, output: Path) -> None:
@@ -58,6 +63,12 @@ def main(task: Task, output: Path) -> None:
     with ExitStack() as stack:
         if task.off:
             stack.enter_context(guards.off(task.off))
+        if not task.locks:
+            stack.enter_context(guards.without_locks())
+        if task.after is not None:
+            killer = threading.Timer(task.after, os.kill, (os.getpid(), signal.SIGKILL))
+            killer.daemon = True
+            killer.start()
         lakehouse.run(found, spark=spark, select=task.select)
 
 

@@ -37,6 +37,14 @@ def run(root: Path, lake: Path, spark: SparkSession, **options: Any) -> lakehous
 
 def killed(task: Task) -> int:
     """Do the task in a process of its own until it is killed; its exit code, -9 when that was by signal 9."""
+    code, output = ended(task)
+    if code != -signal.SIGKILL:
+        sys.stderr.write(output)
+    return code
+
+
+def ended(task: Task) -> tuple[int, str]:
+    """Do the task in a process of its own; its exit code and what it printed."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "output"
         process = SERVER.Process(target=main, args=(task, output))
@@ -46,9 +54,13 @@ def killed(task: Task) -> int:
         if code is None:
             process.kill()
             code = 1
-        if code != -signal.SIGKILL:
-            sys.stderr.write(output.read_text())
-    return code
+        return code, output.read_text() if output.exists() else ""
+
+
+def java(spark: SparkSession) -> tuple[int, str]:
+    """Port and secret of the tests' own JVM."""
+    known = spark.sparkContext._gateway.gateway_parameters
+    return known.port, known.auth_token
 
 
 def copy(lake: Path, to: Path) -> Path:

@@ -150,8 +150,7 @@ class World:
         lake = self.new_lake(kill.fresh, kill.upstream)
 
         def work() -> tuple[int, Path]:
-            known = self.spark.sparkContext._gateway.gateway_parameters
-            java = None if kill.java else (known.port, known.auth_token)
+            java = None if kill.java else lakes.java(self.spark)
             code = lakes.killed(
                 Task(self.root, lake, kill.where, kill.table, kill.select, kill.off, kill.meanwhile, java)
             )
