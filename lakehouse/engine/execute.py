@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -258,4 +258,5 @@ def _log_file(run: Run, level: str) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.level, logger.propagate = before
-        handler.close()
+        with suppress(OSError):  # on a full disk: what the run came to is not hidden by its log
+            handler.close()

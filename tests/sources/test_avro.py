@@ -66,6 +66,7 @@ def test_something_behind_the_last_block_is_refused(tmp_path: Path) -> None:
         (avro("string", ["x"]), "no record"),
         (avro([SCHEMA, "null"], [None]), "no record"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",  # each file has a marker of its own
 )
 def test_what_is_no_avro_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
