@@ -28,8 +28,6 @@ class Task:
     where: str = ""
     """`before data`, `after audit` …"""
     table: str = ""
-    after: float | None = None
-    """Instead of at a point: so many seconds after the run began."""
     select: str = ""
     off: str = ""
     """The guard that is switched off."""
@@ -38,6 +36,8 @@ class Task:
     """Port and secret of a JVM that outlives the process; None: one of its own, which dies with it."""
     locks: bool = True
     """False: it runs beside others, as on an object store, where locks only save work."""
+    after: float | None = None
+    """Instead of at a point: so many seconds after the run began."""
 
 
 def main(task: Task, output: Path) -> None:

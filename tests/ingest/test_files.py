@@ -34,6 +34,10 @@ def test_other_wordings() -> None:
     )
     assert failed_file(gone.format("file:///in/%2541%20b.csv"), files) == "/in/%41 b.csv"
     assert failed_file(gone.format("s3a://bucket/k%20x.json"), files) == "s3://bucket/k x.json"
+    footer = "Encountered error while reading file file:/in/%2541%20b.csv. Could not read footer. Please ensure that"
+    assert failed_file(footer, files) == "/in/%41 b.csv"
+    orc = "file:/in/%41 b.csv was written by a future ORC version 19.99. This file is not readable"
+    assert failed_file(orc, files) == "/in/%41 b.csv"
     missing = "[PATH_NOT_FOUND] Path does not exist: file:/in/%41 b.csv. SQLSTATE: 42K03"
     assert failed_file(missing, files) == "/in/%41 b.csv"
     assert (

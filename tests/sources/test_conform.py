@@ -5,6 +5,7 @@ from pyspark.sql.types import DataType
 
 from lakehouse.sources.conform import common, fitting, storable, way
 from lakehouse.sources.fields import Wanted
+from lakehouse.sources.nested import DEEPEST
 
 pytestmark = pytest.mark.usefixtures("spark")  # which reads the texts of types
 
@@ -70,6 +71,15 @@ def test_what_delta_does_not_store_is_text(text: str, stored: str) -> None:
 def test_the_way_of_a_value(came: str, stored: str | None, grown: str, always: bool) -> None:
     found = way(kind(came), kind(stored) if stored else None, Wanted({}))
     assert (found.stored.simpleString(), found.lost is None) == (grown, always)
+
+
+def test_what_is_deeper_than_a_table_may_be_is_kept_as_json() -> None:
+    came, stored = "int", "string"
+    for level in range(40):
+        came = f"struct<x:{came}>"
+        stored = f"struct<x:{stored}>" if level < DEEPEST else stored
+    assert way(kind(came), None, Wanted({})).stored.simpleString() == stored
+    assert way(kind(came), None, Wanted({})).lost is None
 
 
 def test_a_new_nested_field_has_no_place_where_types_do_not_evolve() -> None:

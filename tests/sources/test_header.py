@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.errors import StepError
-from lakehouse.sources.header import Dialect, first_record, read_head, safe_names
+from lakehouse.sources.header import Dialect, Head, first_record, not_utf8, read_head, safe_names
+from tests.sources.files import listed
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=8)
 
@@ -80,6 +81,7 @@ def test_encodings_and_marks(tmp_path: Path) -> None:
     for data, encoding, found in [
         (b"\xef\xbb\xbf\xc3\xa9,b\n", "", ""),
         ("é,b\n".encode("utf-16"), "", "UTF-16"),
+        ("é,b\n".encode("utf-32"), "", "UTF-32"),
         ("é,b\n".encode("utf-16-be"), "UTF-16", ""),
         ("é,b\n".encode("latin-1"), "ISO-8859-1", ""),
         ("é,b\n".encode("cp1252"), "windows-1252", ""),
@@ -89,6 +91,25 @@ def test_encodings_and_marks(tmp_path: Path) -> None:
         assert (head.record, head.encoding) == (["é", "b"], found)
     with pytest.raises(StepError, match="unknown"):
         read_head(str(path), Dialect(encoding="nope"), {})
+
+
+@pytest.mark.parametrize(("content", "end"), [("a\n1", "\n"), ("a\r\n1", "\r\n"), ("a\r1", "\r"), ("a", "")])
+def test_the_end_of_the_first_record(tmp_path: Path, content: str, end: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content.encode())
+    assert read_head(str(path), Dialect(), {}).line_end == end
+    path.write_bytes(f'"x\n\r\ny",{content}'.encode("utf-16"))  # not line by line, so the ends in quotes are none
+    assert read_head(str(path), Dialect(), {}) == Head(["x\n\r\ny", "a"], "UTF-16", end)
+
+
+def test_files_that_begin_as_no_utf_8_does(tmp_path: Path) -> None:
+    contents = {"plain": b"a,b\n", "marked": "a".encode("utf-16"), "le": "a,b".encode("utf-16-le"), "empty": b""}
+    contents |= {"be": "a,b".encode("utf-16-be"), "NUL": b"a\0b\0,c\n", "zeros": bytes(8)}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    found = not_utf8([listed(tmp_path / name) for name in contents], {})
+    assert {Path(path).name for path in found} == {"marked", "le", "be"}
+    assert "write `options: {encoding: UTF-16LE}`" in found[str(tmp_path / "le")]
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lakehouse.sources.parquet import look
+from lakehouse.sources.parquet import _all_is_there, look
 from tests.sources.files import listed
 
 
@@ -35,6 +35,29 @@ def test_nanoseconds_are_told_from_other_timestamps(tmp_path: Path) -> None:
         "n": False,
         "u": True,
     }
+
+
+def test_a_footer_with_something_behind_it_is_refused_before_it_is_asked_for_more(tmp_path: Path) -> None:
+    """As of a file whose columns are encrypted: to ask that for statistics would end the process."""
+    path = tmp_path / "x"
+    pq.write_table(pa.table({"a": [1]}), path)
+    content = path.read_bytes()
+    length = int.from_bytes(content[-8:-4], "little") + 28
+    path.write_bytes(content[:-8] + bytes(28) + length.to_bytes(4, "little") + b"PAR1")
+    with pytest.raises(ValueError, match="encrypted"):
+        look(listed(path), {})
+
+
+def test_a_row_group_that_lies_outside_of_the_file_is_refused(tmp_path: Path) -> None:
+    """Spark reads the row groups whose middle lies in its part of the file, and would read none of these rows."""
+    path = tmp_path / "x"
+    pq.write_table(pa.table({"a": [1] * 100}), path)
+    found = listed(path)
+    footer = path.read_bytes()
+    (tmp_path / "y").write_bytes(footer)
+    assert look(found, {}).valued == {"a"}
+    with pytest.raises(ValueError, match="outside of the file"):
+        _all_is_there(pq.read_metadata(path), 20)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"garbage" * 100])
