@@ -87,7 +87,8 @@ import importlib, pkgutil, sys
 import lakehouse
 for module in pkgutil.walk_packages(lakehouse.__path__, "lakehouse."):
     # what reads files is itself imported only when there are files to read
-    if not module.name.endswith("__main__") and module.name not in ("lakehouse.ingest.read", "lakehouse.ingest.counting", "lakehouse.ingest.values"):
+    readers = [f"lakehouse.ingest.{name}" for name in ("read", "counting", "values", "decoding", "new_types", "select")]
+    if not module.name.endswith("__main__") and module.name not in readers:
         importlib.import_module(module.name)
         found = [name for name in ("pyspark", "delta", "py4j", "great_expectations", "pandas") if name in sys.modules]
         assert not found, f"{module.name} imports {found}"
