@@ -18,6 +18,7 @@ demo: setup ## run the New York flights of 2013 through bronze, silver and gold,
 	@$(BIN)/python demo/run.py $(ARGS)
 
 test: setup ## all tests but the long ones, on two workers with a session each; ARGS="-k merge -x" picks
+	@$(BIN)/python -m tests.s3
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: .venv/ready ## lint, format, types and the direction of imports

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from tests.s3 import Server
+
 
 # before the other is loaded, from which it would take over that no failure is kept to be tried first the next time
 settings.register_profile(
@@ -41,6 +43,15 @@ def spark() -> Iterator[SparkSession]:
         patch.setattr(type(built), "createDataFrame", _through_arrow(type(built).createDataFrame))
         yield built
     built.stop()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real S3 API server; each test makes buckets of its own."""
+    from tests.s3 import running
+
+    with running(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 def _through_arrow(create: Callable[..., DataFrame]) -> Callable[..., DataFrame]:

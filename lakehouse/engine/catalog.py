@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from lakehouse.control.store import Control
-from lakehouse.engine import companions
+from lakehouse.engine import companions, hiding, stores
 from lakehouse.engine import session as sessions
 from lakehouse.errors import MachineError, StepError
 from lakehouse.lake.log import Log
@@ -63,7 +63,9 @@ def read_table(
     path = environment.table_path(name)
     if Log.open(path, environment.storage) is None:
         raise StepError(f"{name} does not exist yet", code="table.missing", fix="run the pipeline first")
-    session = sessions.step_session(session_of(project, spark), {"spark.sql.session.timeZone": environment.time_zone})
+    found, store = session_of(project, spark), stores.for_hadoop(environment.storage, path)
+    conf = {"spark.sql.session.timeZone": environment.time_zone, **store, **hiding.redaction_of(store, found)}
+    session = sessions.step_session(found, conf)
     reader = session.read.format("delta")
     if version is not None:
         reader = reader.option("versionAsOf", version)

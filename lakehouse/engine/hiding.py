@@ -12,8 +12,6 @@ from lakehouse.spec.late import is_for_launch
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from lakehouse.planning.steps import Step
-
 LOG_PROPERTY = "lakehouse.log"
 SECRETS_PROPERTY = "lakehouse.secrets"
 """System property with the pattern of what the log must not show; Spark hides it, as its name says what it is."""
@@ -35,10 +33,9 @@ def redaction(conf: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def redaction_of(step: Step, spark: SparkSession) -> dict[str, str]:
-    """The setting by which Spark hides a source's options that hold a secret; none where none does."""
-    options = step.spec.source.options if step.spec.source else {}
-    names = [_exactly(name) for name, value in options.items() if is_hidden(value)]
+def redaction_of(settings: Mapping[str, str], spark: SparkSession) -> dict[str, str]:
+    """The setting by which Spark hides those, of a source or its store, that hold a secret; none where none does."""
+    names = [_exactly(name) for name, value in settings.items() if is_hidden(value)]
     return {_OPTIONS: "|".join([spark.conf.get(_OPTIONS, _ADDRESSES) or _ADDRESSES, *names])} if names else {}
 
 

@@ -119,52 +119,58 @@ def jars() -> list[Path]:
 
 
 def fetch_jars() -> list[Path]:
-    """The jars of Delta and Avro, fetched into the cache by Spark's own resolver if they are not there.
+    """The jars of Delta and Avro, fetched into the cache if they are not there. Raises MachineError when it cannot."""
+    delta = f"io.delta:delta-spark_{_spark_minor()}_{SCALA}:{version('delta-spark')}"
+    packages = (delta, f"org.apache.spark:spark-avro_{SCALA}:{AVRO}")
+    return fetched(_jar_folder(), f"Delta {version('delta-spark')} and Avro {AVRO}", packages, FOREIGN, OUR_JARS)
 
-    Raises MachineError when it cannot.
 
-    The resolver honours what the machine says about registries: `~/.m2/repository`, DEFAULT_ARTIFACT_REPOSITORY,
-    `spark.jars.ivySettings` in `spark-defaults.conf`.
+def fetched(
+    folder: Path, name: str, packages: Sequence[str], without: Sequence[str], kept: tuple[str, ...] = ("",)
+) -> list[Path]:
+    """The jars of Maven's `packages` and what they need, fetched into the folder by Spark's own resolver, once.
+
+    `without` are patterns `group:artifact` of what is not needed; names of files begin with one of `kept`. The resolver
+    honours what the machine says about registries: `~/.m2/repository`, DEFAULT_ARTIFACT_REPOSITORY,
+    `spark.jars.ivySettings` in `spark-defaults.conf`. Raises MachineError when it cannot.
     """
-    if found := jars():
+    if found := sorted(folder.glob("*.jar")):
         return found
-    log.warning("fetching Delta %s and Avro %s once into %s", version("delta-spark"), AVRO, _jar_folder())
-    folder = _jar_folder()
+    log.warning("fetching %s once into %s", name, folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         whole = Path(scratch) / "whole"
         whole.mkdir(mode=0o755)
-        for jar in _resolve():
-            if jar.name.startswith(OUR_JARS):
+        for jar in _resolve(folder, name, packages, without):
+            if jar.name.startswith(kept):
                 shutil.copy(jar, whole)
         try:
             whole.rename(folder)
         except OSError:  # another process was faster
-            if not jars():
+            if not list(folder.glob("*.jar")):
                 raise
-    return jars()
+    return sorted(folder.glob("*.jar"))
 
 
-def _resolve() -> list[Path]:
+def _resolve(folder: Path, name: str, packages: Sequence[str], without: Sequence[str]) -> list[Path]:
     from pyspark import SparkConf
     from pyspark.errors import PySparkRuntimeError
     from pyspark.java_gateway import launch_gateway
 
     use(find_java())
     conf = SparkConf(loadDefaults=False)
-    delta = f"io.delta:delta-spark_{_spark_minor()}_{SCALA}:{version('delta-spark')}"
-    conf.set("spark.jars.packages", f"{delta},org.apache.spark:spark-avro_{SCALA}:{AVRO}")
-    conf.set("spark.jars.excludes", ",".join(FOREIGN))
+    conf.set("spark.jars.packages", ",".join(packages)).set("spark.jars.excludes", ",".join(without))
     with tempfile.TemporaryFile("w+", errors="replace") as output:
         try:
             gateway = launch_gateway(conf, {"stdout": output, "stderr": output})  # type: ignore[no-untyped-call]
         except PySparkRuntimeError as error:
             output.seek(0)
             raise MachineError(
-                f"the jars of Delta and Avro are not in {_jar_folder()} and cannot be fetched: {reason(output.read())}",
+                f"the jars of {name} are not in {folder} and cannot be fetched: {reason(output.read())}",
                 code="jars",
-                fix="run `python -m lakehouse.engine.jvm` (`make setup`) where Maven Central or the mirror named by "
-                "DEFAULT_ARTIFACT_REPOSITORY is reached, or name jars of your own in `spark.jars`",
+                fix="run `python -m lakehouse.engine.jvm` (`make setup`; the tests' own: `make test`) where Maven "
+                "Central or the mirror named by DEFAULT_ARTIFACT_REPOSITORY is reached, or name jars of your own in "
+                "`spark.jars`",
             ) from error
         resolved = str(gateway.jvm.java.lang.System.getProperty("spark.jars") or "")
         end(gateway)

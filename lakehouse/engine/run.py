@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakehouse.control.store import Control
-from lakehouse.engine import hiding
+from lakehouse.engine import hiding, stores
 from lakehouse.engine import session as sessions
 from lakehouse.engine.results import Event, Listener
 from lakehouse.lake.log import Log
@@ -20,6 +20,7 @@ from lakehouse.names import TableName
 from lakehouse.planning.inputs import read_only
 from lakehouse.planning.late import date_of, with_values
 from lakehouse.planning.steps import Plan, Step
+from lakehouse.sources.base import FileSource
 from lakehouse.state.known import NOT_AGAIN, Again
 
 if TYPE_CHECKING:
@@ -84,9 +85,18 @@ class Run:
         # a group belongs to the thread, and a step may be tried again in another one
         spark.sparkContext.setJobGroup(self.group(step), f"lakehouse {step.name}", interruptOnCancel=True)
         if step.name not in self._sessions:
-            conf = {"spark.sql.session.timeZone": self.plan.project.environment.time_zone}
-            self._sessions[step.name] = sessions.step_session(spark, conf | hiding.redaction_of(step, spark))
+            self._sessions[step.name] = self._session(step, spark)
         return self._sessions[step.name]
+
+    def _session(self, step: Step, spark: SparkSession) -> SparkSession:
+        environment, spec = self.plan.project.environment, step.spec
+        source: object = spec.source
+        path = source.path if isinstance(source, FileSource) else ""
+        store = stores.for_hadoop(environment.storage, path)
+        hidden = hiding.redaction_of({**(spec.source.options if spec.source else {}), **store}, spark)
+        made = sessions.step_session(spark, {"spark.sql.session.timeZone": environment.time_zone, **store, **hidden})
+        stores.open_store(made, path, store)
+        return made
 
     def group(self, step: Step) -> str:
         """The job group of a step."""

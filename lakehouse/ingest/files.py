@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import unquote
 
 from lakehouse.sources.base import SourceFile
-from lakehouse.sources.filesystem import filesystem, inner
+from lakehouse.sources.filesystem import filesystem, inner, time_of
+from lakehouse.sources.stores import raise_if_away
 
 _ENCODED = re.compile(r"while reading file (.+?)\.\s+(?:SQLSTATE|File does not exist|Could not read footer)", re.DOTALL)
 _PLAIN = (
@@ -47,12 +48,11 @@ def unchanged(files: Sequence[SourceFile], storage: Mapping[str, str]) -> tuple[
     still: list[SourceFile] = []
     failed: dict[str, str] = {}
     for file, info in zip(files, infos, strict=True):
-        modified = (info.mtime_ns or 0) // 1_000_000
         if info.type != FileType.File:
             failed[file.path] = "the file is gone since it was planned"
         elif info.size != file.size:
             failed[file.path] = f"the file changed since it was planned: {file.size} bytes then, {info.size} now"
-        elif modified != round(file.modified.timestamp() * 1000):
+        elif time_of(info, file.path) != file.modified:
             failed[file.path] = "the file changed since it was planned: its modification time is another"
         else:
             still.append(file)
@@ -70,6 +70,7 @@ def unreadable(files: Sequence[SourceFile], storage: Mapping[str, str]) -> dict[
                 while stream.read(1 << 20) and suffix:
                     pass
         except OSError as error:
+            raise_if_away(file.path, error)
             return f"cannot be read: {error}"
         return None
 

@@ -45,7 +45,7 @@ def clean(file: SourceFile, move_to: str | None, storage: Mapping[str, str]) -> 
     info = store.get_file_info(path)
     if info.type == FileType.NotFound:
         return _gone(file, move_to, store)
-    if info.type != FileType.File or info.size != file.size or time_of(info) != file.modified:
+    if info.type != FileType.File or info.size != file.size or time_of(info, file.path) != file.modified:
         return Cleaned("kept", why="it has changed since it was loaded")
     if move_to is None:
         store.delete_file(path)

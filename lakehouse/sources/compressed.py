@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from lakehouse.sources.base import SourceFile
 from lakehouse.sources.filesystem import filesystem
+from lakehouse.sources.stores import raise_if_away
 
 _ONLY_HADOOPS = (".lz4", ".snappy")
 _BLOCK, _END = 0x314159265359, 0x177245385090
@@ -36,6 +37,7 @@ def _bzip2(file: SourceFile, storage: Mapping[str, str]) -> str:
             head = stream.read_at(10, 0)
             tail = stream.read_at(_TAIL, max(0, file.size - _TAIL))
     except OSError as error:
+        raise_if_away(file.path, error)
         return str(error)
     if head[:3] != b"BZh" or int.from_bytes(head[4:], "big") not in (_BLOCK, _END):
         return "it does not begin as bzip2 does"

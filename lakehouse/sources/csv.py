@@ -20,6 +20,7 @@ from lakehouse.sources.compressed import not_whole
 from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wanted, same_names
 from lakehouse.sources.header import Dialect, Head, is_wide, read_head, safe_names
 from lakehouse.sources.reading import file_columns, reader, spark_paths
+from lakehouse.sources.stores import raise_if_away
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -111,6 +112,7 @@ def _heads(files: Sequence[SourceFile], dialect: Dialect, storage: Mapping[str, 
         try:
             return read_head(file.path, dialect, storage) if file.size else Head(None)
         except OSError as error:
+            raise_if_away(file.path, error)
             return error
 
     with ThreadPoolExecutor(8) as threads:

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 _SAME = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "abfss"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_S3 = frozenset({"s3", "s3a", "s3n"})
+_S3_NAMES: Mapping[str, Sequence[str]] = {
+    "access_key": ("aws_access_key_id", "access_key_id"),
+    "secret_key": ("aws_secret_access_key", "secret_access_key"),
+    "session_token": ("aws_session_token", "aws_token", "session_token", "token"),
+    "region": ("aws_region", "region", "aws_default_region", "default_region"),
+    "endpoint": ("aws_endpoint_url", "aws_endpoint", "endpoint_url", "endpoint"),
+}
+"""What S3 is opened with -> the names by which `deltalake` knows it in `storage`."""
 
 
 def scheme_of(path: str) -> str:
@@ -83,9 +92,34 @@ def store_of(path: str) -> str:
     return f"{_SAME.get(scheme, scheme)}://{place}"
 
 
-def time_of(info: FileInfo) -> datetime:
-    """When a file was modified, cut to milliseconds, which is what Spark sees."""
-    return _EPOCH + timedelta(milliseconds=(info.mtime_ns or 0) // 1_000_000)
+def time_of(info: FileInfo, path: str) -> datetime:
+    """When the file at the path was modified, cut to milliseconds, which is what Spark sees.
+
+    On S3 to seconds: some stores list a file with milliseconds, which are lost when the same file is asked for.
+    """
+    unit = 1_000 if scheme_of(path) in _S3 else 1
+    return _EPOCH + timedelta(milliseconds=(info.mtime_ns or 0) // (1_000_000 * unit) * unit)
+
+
+def s3_settings(storage: Mapping[str, str]) -> dict[str, str]:
+    """What `storage` says of S3, of `access_key`, `secret_key`, `session_token`, `region` and `endpoint`.
+
+    Raises MachineError for one half of a pair of keys.
+    """
+    options = {name.lower(): value for name, value in storage.items()}
+    found = {
+        setting: next(options[name] for name in names if options.get(name))
+        for setting, names in _S3_NAMES.items()
+        if any(options.get(name) for name in names)
+    }
+    if ("access_key" in found) != ("secret_key" in found):
+        there, missing = ("access_key", "secret_key") if "access_key" in found else ("secret_key", "access_key")
+        raise MachineError(
+            f"`storage` has `{_S3_NAMES[there][0]}` and no `{_S3_NAMES[missing][0]}`",
+            code="store.access",
+            fix="write both, or neither: then they come from where the machine keeps them",
+        )
+    return found
 
 
 def for_spark(path: str) -> str:
@@ -107,26 +141,18 @@ def _account(path: str) -> str:
 def _opened(scheme: str, account: str, storage: Sequence[tuple[str, str]]) -> FileSystem:
     from pyarrow import fs
 
-    options = {name.lower(): value for name, value in storage}
     if scheme == "":
         return fs.LocalFileSystem()
-    if scheme in ("s3", "s3a", "s3n"):
-        endpoint = options.get("aws_endpoint_url") or options.get("aws_endpoint")
-        names = {
-            "access_key": "aws_access_key_id",
-            "secret_key": "aws_secret_access_key",
-            "session_token": "aws_session_token",
-            "region": "aws_region",
-        }
-        found = {name: options[key] for name, key in names.items() if key in options}
-        if endpoint:
-            found["scheme"], _, found["endpoint_override"] = endpoint.rpartition("://")
+    if scheme in _S3:
+        found = s3_settings(dict(storage))
+        if endpoint := found.pop("endpoint", ""):
+            found["scheme"], _, found["endpoint_override"] = endpoint.rstrip("/").rpartition("://")
             found["scheme"] = found["scheme"] or "https"
         return fs.S3FileSystem(**found)
     if scheme in ("gs", "gcs"):
         return fs.GcsFileSystem()
     if scheme in ("abfs", "abfss"):
-        key = options.get("azure_storage_account_key")
+        key = {name.lower(): value for name, value in storage}.get("azure_storage_account_key")
         return fs.AzureFileSystem(account_name=account, **({"account_key": key} if key else {}))
     raise MachineError(
         f"{scheme}:// is not a file system that can be listed", fix="use a local path, s3://, gs:// or abfss://"

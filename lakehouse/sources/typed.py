@@ -17,6 +17,7 @@ from lakehouse.sources.conform import as_text, common, way
 from lakehouse.sources.fields import RAW, Field, Part, Scan, Wanted, same_names
 from lakehouse.sources.nested import type_text
 from lakehouse.sources.reading import file_columns, reader, spark_paths
+from lakehouse.sources.stores import raise_if_away
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrameReader, SparkSession
@@ -124,6 +125,7 @@ def _looks(
         except LakehouseError:
             raise
         except Exception as error:  # whatever a library raises over bytes that are none of its format
+            raise_if_away(file.path, error)
             return error
 
     with ThreadPoolExecutor(8) as threads:

@@ -31,6 +31,7 @@ from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wan
 from lakehouse.sources.header import growing
 from lakehouse.sources.nested import type_text
 from lakehouse.sources.reading import file_columns, reader, spark_paths
+from lakehouse.sources.stores import raise_if_away
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -120,6 +121,7 @@ def _encodings(
         try:
             found = written or markup.encoding(next(growing(file.path, storage), b""))
         except OSError as error:
+            raise_if_away(file.path, error)
             return error
         return found if known(found) else ValueError(f"its encoding {found!r} is unknown")
 

@@ -119,7 +119,7 @@ class Environment(Model):
     secrets: Provider = Field(default_factory=PROVIDERS["environment"].Options)
     """Where `${secret:scope/key}` comes from; environment variables by default."""
     storage_: TextMap = Field(default_factory=dict, alias="storage")
-    """The object store's settings by its own names, as `aws_endpoint_url`."""
+    """The object store's settings by its own names, as `aws_endpoint_url`; they open it for Spark too."""
     notifications: Notifications | None = Field(None, json_schema_extra=LATER)
     """Who is told how a run ended."""
     job_table: JobTable | None = Field(None, json_schema_extra=LATER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from lakehouse.errors import StepError
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.copy_into import CopyInto
 from lakehouse.sources.filesystem import absolute, filesystem, inner, outer, scheme_of, time_of
+from lakehouse.sources.stores import cannot_list, no_bucket
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
@@ -44,8 +46,10 @@ def list_files(
         found = look.matching(root)
     try:
         taken = {file.path: file for file in (filter(look.wanted, found) if look.filters else found)}
+        if not taken:
+            look.require_bucket()
     except OSError as error:
-        raise StepError(f"{root} cannot be listed: {error}", code="source.path") from error
+        raise cannot_list(root, error) from error
     return sorted(taken.values(), key=lambda file: (file.modified, file.path))
 
 
@@ -59,7 +63,7 @@ def look_up(paths: Sequence[str], storage: Mapping[str, str]) -> dict[str, Sourc
         looks = threads.map(lambda chunk: store.get_file_info([inner(path) for path in chunk]), chunks)
         infos = [info for look in looks for info in look]
     there = ((path, info) for path, info in zip(paths, infos, strict=True) if info.is_file)
-    return {path: SourceFile(path, info.size or 0, time_of(info)) for path, info in there}
+    return {path: SourceFile(path, info.size or 0, time_of(info, path)) for path, info in there}
 
 
 def folder_of(path: str) -> str:
@@ -135,6 +139,7 @@ class _Look:
             yield from self._files_at([there], inner(root or path.rstrip("/") or "/"))
             return
         if not _WILD.search(inner(path)):
+            self.require_bucket()
             raise StepError(
                 f"the source's path {self.root} does not exist",
                 code="source.path",
@@ -143,6 +148,15 @@ class _Look:
         for choice in _choices(path):
             fixed, parts = _split(choice)
             yield from self._files_at(self._globbed(inner(fixed), parts), inner(root or fixed))
+
+    def require_bucket(self) -> None:
+        """Raise StepError when the bucket or container is not there: S3 lists one as if it were empty."""
+        if not self.remote:
+            return
+        bucket = inner(self.root).partition("/")[0]
+        with suppress(OSError):  # keys that see only a part of a bucket may not ask for the whole
+            if self._info(bucket) is None:
+                raise no_bucket(bucket, self.root)
 
     def named(self, names: Sequence[str]) -> Iterator[SourceFile]:
         """The files that `copy_into.files` names, below the path."""
@@ -230,7 +244,7 @@ class _Look:
         return SourceFile(
             outer(path, self.root) if self.remote else path,
             info.size or 0,
-            time_of(info),
+            time_of(info, self.root),
             self._partitions(path[len(base) :]) if "=" in path else {},
         )
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pyarrow.parquet as pq
 import pytest
 
-from lakehouse.engine import session
+from lakehouse import redaction
+from lakehouse.engine import hiding, session
 
 PLANTS = {
     # by provider
@@ -176,6 +179,17 @@ def test_sparks_event_log_shows_no_secret(said: tuple[str, Path]) -> None:
     assert {job["spark.sql.plain.name"] for job in jobs if "spark.sql.plain.name" in job} == {"*********(redacted)"}
     # what stands in SQL is there for all to read, which is why no secret can
     assert "a description of SQL" in text
+
+
+def test_settings_of_a_store_are_hidden_in_a_session_that_was_handed_over() -> None:
+    redaction.hide("account-key-of-a-store")
+    given = MagicMock()
+    given.conf.get.return_value = "(?i)url"
+    name = "fs.azure.account.key.acc.dfs.core.windows.net"
+    assert hiding.redaction_of({name: "account-key-of-a-store", "fs.s3a.endpoint": "http://x"}, given) == {
+        "spark.sql.redaction.options.regex": f"(?i)url|^{re.escape(name)}$"
+    }
+    assert hiding.redaction_of({"fs.s3a.endpoint": "http://x"}, given) == {}
 
 
 def test_the_command_line_of_java_shows_no_secret(said: tuple[str, Path]) -> None:

@@ -26,7 +26,7 @@ def loaded(tmp_path: Path) -> SourceFile:
 def as_listed(path: Path) -> SourceFile:
     store, inner = filesystem(str(path), {})
     info = store.get_file_info(inner(str(path)))
-    return SourceFile(str(path), info.size, time_of(info))
+    return SourceFile(str(path), info.size, time_of(info, str(path)))
 
 
 def moved(tmp_path: Path) -> Path:
@@ -95,7 +95,7 @@ def test_a_store_gets_paths_without_their_scheme(monkeypatch: pytest.MonkeyPatch
     with store.open_output_stream("landing/in/a.csv") as stream:
         stream.write(b"a")
     monkeypatch.setattr(cleaning, "filesystem", lambda *_: (store, None))
-    file = SourceFile("s3://landing/in/a.csv", 1, time_of(store.get_file_info("landing/in/a.csv")))
+    file = SourceFile("s3://landing/in/a.csv", 1, time_of(store.get_file_info("landing/in/a.csv"), "s3://landing"))
     assert clean(file, "s3://landing/out/a.csv", {}) == Cleaned("moved", "s3://landing/out/a.csv")
     assert [i.path for i in store.get_file_info(FileSelector("landing", recursive=True)) if i.is_file] == [
         "landing/out/a.csv"
