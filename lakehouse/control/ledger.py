@@ -18,7 +18,7 @@ from lakehouse.sources.cleaning import Cleaned
 
 COLUMNS = (
     "kind", "batch", "attempt", "path", "size", "modified", "partitions", "work", "ingested_at", "fixed", "version",
-    "error", "at", "moved_to",
+    "rejected", "error", "at", "moved_to",
 )  # fmt: skip
 
 

@@ -28,6 +28,9 @@ from lakehouse.state.observe import State
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+BIG = 32 << 20
+"""Bytes from which on a batch is read once, as long as the one before had no bad record."""
+
 
 def load(run: Run, step: Step, state: State, work: Work, session: SparkSession, result: StepResult) -> bool:
     """Plan and load the first batch of the work; False when it has to be decided again."""
@@ -49,7 +52,8 @@ def load(run: Run, step: Step, state: State, work: Work, session: SparkSession, 
     look = False
     while True:
         attempt = Attempt(run, step, log, work, session, result)
-        request = request_of(run, step, batch, log.columns, ingested_at, unreadable, look)
+        trusts = _trusts(state, batch)
+        request = request_of(run, step, batch, log.columns, ingested_at, unreadable, look, trusts)
         try:
             return _commit(attempt, state, batch, request, unreadable)
         except LakehouseError:
@@ -65,6 +69,11 @@ def load(run: Run, step: Step, state: State, work: Work, session: SparkSession, 
             unreadable |= found
 
 
+def _trusts(state: State, batch: Batch) -> bool:
+    """Whether a failed try now and then costs less than to read every batch twice."""
+    return sum(file.size for file in batch.files) >= BIG and state.standing is not None and state.standing.clean
+
+
 def request_of(
     run: Run,
     step: Step,
@@ -73,6 +82,7 @@ def request_of(
     ingested_at: datetime,
     unreadable: Mapping[str, str],
     look: bool = False,
+    trusts: bool = False,
 ) -> BatchRequest:
     """What is asked of the batch's files, without those that Spark could not read; `known` are the stored columns."""
     spec = step.spec
@@ -92,6 +102,7 @@ def request_of(
         column_names=spec.column_names,
         storage=run.plan.project.environment.storage,
         look=look,
+        trusts=trusts,
     )
 
 
@@ -119,14 +130,15 @@ def _commit(attempt: Attempt, state: State, batch: Batch, request: BatchRequest,
         return False
     attempts.note(attempt, counted)
     quarantined = ingested.rejected + (counted.quarantined if counted else 0)
+    rescued = ingested.rescued_rows()
     with point("result", step.name):
         ledger.result(
             batch.number, attempt.id, done.version,
-            rows=done.rows_written, rejected=quarantined, rescued=ingested.rescued,
+            rows=done.rows_written, rejected=quarantined, rescued=rescued,
         )  # fmt: skip
     result.warnings += ingested.warnings
     result.warnings += [f"{path} could not be read and is left out: {why}" for path, why in failed.items()]
-    result.add(files_read=len(batch.files) - len(failed), rows_rescued=ingested.rescued)
+    result.add(files_read=len(batch.files) - len(failed), rows_rescued=rescued)
     dropped = counted.dropped if counted else 0
     result.add(rows_rejected=ingested.rejected, rows_read=done.rows_written + quarantined + dropped)
     return True

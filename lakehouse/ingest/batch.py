@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lakehouse.sources.auto_loader import AutoLoader
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.copy_into import CopyInto
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, Observation
 
     from lakehouse.quality.models import ColumnSpec
 
@@ -47,6 +47,9 @@ class BatchRequest:
     table has no columns but declared, hinted and partition columns."""
     look: bool = False
     """Count bad records although the leaf finds that there are none."""
+    trusts: bool = False
+    """Expect that no record is bad, and do not read the files once more to count: one that is fails the read, with an
+    error that `surprised` knows."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,18 @@ class Ingested:
     rejected: int = 0
     """Records that are not in the frame: in `bad`, or dropped."""
     rescued: int | None = None
-    """Rows with rescued data; None when nothing had to count them."""
+    """Rows with rescued data; None when nothing had to count them before they are written."""
+    observed: Observation | None = None
+    """Counts them while the frame is written, where `rescued` is None."""
     warnings: Sequence[str] = ()
     changed_columns: Mapping[str, str] = field(default_factory=dict)
     """Stored struct columns that get new nested fields -> their new type."""
+
+    def rescued_rows(self) -> int | None:
+        """Rows with rescued data, once the frame is written; None when Spark had no need to read it."""
+        if self.rescued is not None or self.observed is None:
+            return self.rescued
+        seen: Any = self.observed._jo  # `get` would wait for ever
+        found = seen.getRowOrEmpty()
+        row = found.get() if found.isDefined() else None
+        return int(row.getLong(0)) if row is not None and row.length() else None

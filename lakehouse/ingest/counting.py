@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 from pyspark.sql import DataFrame
@@ -26,6 +26,10 @@ _MANY = 2000
 """More new columns than this at once are taken as they come: to look for a value in each takes Spark too long."""
 
 
+_FIRST = 1000
+"""Records of which the first look at a batch consists that is expected to be good."""
+
+
 @dataclass(frozen=True)
 class Counts:
     """Numbers and names about a batch; None where nothing had to count."""
@@ -43,7 +47,7 @@ class Counts:
 
 
 def count(scan: Scan, columns: Plan, settings: Rules, request: BatchRequest) -> Counts:
-    """Run the aggregate, or none where the leaf knows it all."""
+    """Run the aggregate; none where the leaf knows it all, or where the batch is expected to be good."""
     if not scan.parts:
         return Counts(rows=0, rescued=0, empty=frozenset(name.casefold() for name in columns.new))
     seen = {(i, item.column) for i, part in enumerate(scan.parts) for item in part.fields if item.has_value}
@@ -53,8 +57,36 @@ def count(scan: Scan, columns: Plan, settings: Rules, request: BatchRequest) -> 
     news = tuple(columns.unplaced) if settings.mode == "fail_on_new_columns" else ()
     strays = {name: columns.unplaced[name] for name in news if not seen & set(columns.unplaced[name])}
     not_null = any(not spec.nullable for spec in (request.schema or {}).values())
-    if scan.clean and not request.look and not unsure and not strays and not not_null:
-        return Counts(news=news)
+    questions = _Questions(unsure, strays, news)
+    if not request.look and (request.trusts or (scan.clean and not not_null)):
+        if not unsure and not strays:
+            return Counts(news=news)
+        if request.trusts and not strays and _begins_well(scan, questions, columns, settings, request):
+            return Counts()
+    return _counted(scan, questions, columns, settings, request)
+
+
+@dataclass(frozen=True)
+class _Questions:
+    """For which fields it has to be found out whether they have a value."""
+
+    unsure: Mapping[str, _Places]
+    strays: Mapping[str, _Places]
+    news: Sequence[str]
+
+
+def _begins_well(scan: Scan, questions: _Questions, columns: Plan, settings: Rules, request: BatchRequest) -> bool:
+    """Whether the first records show a value of each new column already, and nothing bad. A short Spark job."""
+    if len(scan.parts) > 1:
+        return False
+    (part,) = scan.parts
+    begin = replace(scan, parts=[replace(part, frame=part.frame.limit(_FIRST))])
+    found = _counted(begin, questions, columns, settings, request)
+    return not (found.empty or found.rejected or found.doubtful)
+
+
+def _counted(scan: Scan, questions: _Questions, columns: Plan, settings: Rules, request: BatchRequest) -> Counts:
+    unsure, strays = questions.unsure, questions.strays
     asked = [*unsure.items(), *strays.items()]
     frames = [_flags(scan, i, asked, columns, settings, request) for i in range(len(scan.parts))]
     flags = reduce(DataFrame.union, frames)
@@ -72,7 +104,7 @@ def count(scan: Scan, columns: Plan, settings: Rules, request: BatchRequest) -> 
         rejected=rejected,
         rescued=rescued,
         empty=frozenset(name.casefold() for name in unsure if name not in valued),
-        news=tuple(name for name in news if name not in strays or name in valued),
+        news=tuple(name for name in questions.news if name not in strays or name in valued),
         doubtful=doubtful,
     )
 

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from lakehouse.names import literal
 from lakehouse.sources.base import SourceFile
 from lakehouse.sources.fields import FILE, Part, Scan
-from lakehouse.sources.reading import file_columns, reader, spark_paths
+from lakehouse.sources.reading import file_columns, load, reader
 
 _SIGN = "\ufffd"
 _MANY = 500
@@ -49,6 +49,6 @@ def _is_utf8(part: Part) -> bool:
 
 def _not_utf8(spark: SparkSession, files: Sequence[SourceFile]) -> list[str]:
     """The paths of the files with a line that is not UTF-8."""
-    lines = reader(spark, {}).text(spark_paths(files))
+    lines = load(reader(spark, {}).format("text"), files)
     bad = lines.where(~F.is_valid_utf8("value")).select(file_columns(lines, files)[0])
     return sorted(row[0] for row in bad.distinct().collect())

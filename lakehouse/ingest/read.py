@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from lakehouse.errors import DataError, StepError, TransientError
@@ -16,14 +16,17 @@ from lakehouse.ingest import new_types
 from lakehouse.ingest.batch import BATCH, INGESTED_AT, SOURCE_FILE, SOURCE_MODIFIED, BatchRequest, Ingested
 from lakehouse.ingest.columns import HIDDEN, Plan, Rules, plan, rules
 from lakehouse.ingest.counting import Counts, count
-from lakehouse.ingest.decoding import settled
+from lakehouse.ingest.decoding import doubtful, settled
 from lakehouse.ingest.files import failed_file, unchanged, unreadable
 from lakehouse.ingest.select import of_files, selected
 from lakehouse.ingest.values import BAD, FAILURES, placed
 from lakehouse.lake.errors import blames_data, causes, first_line, translate
-from lakehouse.sources.fields import RAW, Field, Scan
+from lakehouse.names import quoted
+from lakehouse.sources.fields import RAW, Field, Part, Scan
 
 _ROUNDS = 3
+_DOUBTFUL = "__doubtful"
+"""Whether a sign of the row may stand for bytes that are no text."""
 _SURPRISE = "has a record now that cannot be read: the file is being written"
 
 
@@ -31,8 +34,9 @@ def read_batch(spark: SparkSession, request: BatchRequest) -> Ingested:
     """Read the batch's files into one lazy frame. `spark` is the step's own session.
 
     Spark jobs: for JSON one, which infers the fields and sees whether a record is bad; for CSV one aggregate, which
-    counts rows, bad records, rescued rows and the values of new columns (the headers are read on the driver). JSON
-    needs that aggregate too when there are bad records or columns that must not be NULL. New columns whose types are
+    counts rows, bad records, rescued rows and the values of new columns (the headers are read on the driver), and in a
+    batch that is `trusted` reads only the first records, if there are new columns. JSON needs that aggregate too when
+    there are bad records or, if it does not trust, columns that must not be NULL. New columns whose types are
     inferred cost one job over the sample, and the files are looked at once more. Each file that cannot be read costs
     its round again; after three rounds the rest is probed on the driver.
 
@@ -95,7 +99,7 @@ def _unreadable_alone(spark: SparkSession, request: BatchRequest, settings: Rule
 
 
 def surprised(error: Exception) -> bool:
-    """Whether a bad record came up in a batch that its leaf had found to have none; to `look` again shows it."""
+    """Whether a bad record came up in a batch that was taken for good; to `look` shows it."""
     return any(_SURPRISE in cause.message for cause in causes(error))
 
 
@@ -127,6 +131,10 @@ def _read(spark: SparkSession, request: BatchRequest, settings: Rules, failed: d
     columns = plan(settings, fields, counts.empty)
     _refuse_new(counts.news, settings, request)
     frame, bad = _frames(spark, scan, columns, settings, request, counts)
+    observed = None
+    if counts.rescued is None:
+        observed = Observation()
+        frame = frame.observe(observed, F.count(quoted(settings.rescued_column)))
     return Ingested(
         frame=frame,
         new_columns={name: columns.columns[name] for name in columns.new},
@@ -136,6 +144,7 @@ def _read(spark: SparkSession, request: BatchRequest, settings: Rules, failed: d
         rows=counts.rows,
         rejected=counts.rejected,
         rescued=counts.rescued,
+        observed=observed,
         warnings=[*scan.warnings, *_warnings(columns, fields, counts, settings)],
         changed_columns=columns.changed,
     )
@@ -181,12 +190,14 @@ def _frames(
     spark: SparkSession, scan: Scan, columns: Plan, settings: Rules, request: BatchRequest, counts: Counts
 ) -> tuple[DataFrame, DataFrame | None]:
     """The rows to load and the bad records."""
-    parts = [placed(part, columns.places[i], columns, settings, request) for i, part in enumerate(scan.parts)] or [
-        _no_rows(spark, columns, settings)
-    ]
+    uncounted = counts.rows is None and not scan.clean
+    parts = [
+        placed(part, columns.places[i], columns, settings, request, [f"({_doubt(part, uncounted)}) AS {_DOUBTFUL}"])
+        for i, part in enumerate(scan.parts)
+    ] or [_no_rows(spark, columns, settings)]
     rows = reduce(DataFrame.union, parts)
     if not counts.rejected:
-        return rows.where(_still_good()).drop(RAW, BAD), None
+        return rows.where(_still_good()).drop(RAW, BAD, _DOUBTFUL), None
     bad = rows.where(F.col(BAD).isNotNull()).select(
         F.col(RAW).alias("_raw"),
         SOURCE_FILE,
@@ -196,14 +207,19 @@ def _frames(
     )
     if request.on_bad_record == "fail":
         _refuse_bad(bad, counts.rejected)
-    good = rows.where(F.col(BAD).isNull()).drop(RAW, BAD)
+    good = rows.where(F.col(BAD).isNull()).drop(RAW, BAD, _DOUBTFUL)
     return good, bad if request.on_bad_record == "quarantine" else None
 
 
+def _doubt(part: Part, uncounted: bool) -> str:
+    return doubtful(part) if uncounted and part.encoding and not part.undecoded else "false"
+
+
 def _still_good() -> Column:
-    """True for the rows of a batch that had no bad record when it was counted; one that has one now is an error."""
+    """True for the rows of a batch that is taken for good; a bad one is an error."""
     message = F.concat(F.col(SOURCE_FILE), F.lit(f" {_SURPRISE}"))
-    return F.when(F.col(BAD).isNull(), True).otherwise(F.raise_error(message).cast("boolean"))
+    good = F.col(BAD).isNull() & ~F.col(_DOUBTFUL)
+    return F.when(good, True).otherwise(F.raise_error(message).cast("boolean"))
 
 
 def _refuse_bad(bad: DataFrame, rejected: int) -> None:
@@ -225,6 +241,7 @@ def _no_rows(spark: SparkSession, columns: Plan, settings: Rules) -> DataFrame:
         nothing.cast("string").alias(settings.rescued_column),
         nothing.cast("string").alias(RAW),
         nothing.cast(FAILURES).alias(BAD),
+        F.lit(False).alias(_DOUBTFUL),
     )
 
 

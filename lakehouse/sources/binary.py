@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wanted
-from lakehouse.sources.reading import file_columns, reader, spark_paths
+from lakehouse.sources.reading import file_columns, load, reader
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,7 +31,7 @@ def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wan
 
     if not files:
         return Scan([], clean=True)
-    frame = reader(spark, {}).format("binaryFile").load(spark_paths(files))
+    frame = load(reader(spark, {}).format("binaryFile"), files)
     frame = frame.select("length", "content", F.lit(None).cast("string").alias(RAW), *file_columns(frame, files))
     fields = [
         Field("path", FILE, "string", has_value=True),

@@ -19,7 +19,7 @@ from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.compressed import not_whole
 from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wanted, same_names
 from lakehouse.sources.header import Dialect, Head, is_wide, read_head, safe_names
-from lakehouse.sources.reading import file_columns, reader, spark_paths
+from lakehouse.sources.reading import file_columns, load, reader
 from lakehouse.sources.stores import raise_if_away
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _part(spark: SparkSession, options: Options, shape: _Shape, files: Sequence[
     names = shape.names
     inside = [name if name.casefold() != RAW else f"{name} {i}" for i, name in enumerate(names)]
     schema = StructType([StructField(name, StringType()) for name in [*inside, RAW]])
-    frame = reader(spark, _reader_options(options, shape)).schema(schema).csv(spark_paths(files))
+    frame = load(reader(spark, _reader_options(options, shape)).schema(schema).format("csv"), files)
     # Spark refuses a query that needs the text of bad records only, so the first field goes with it
     first = F.col(quoted(inside[0]))
     raw = F.when(F.octet_length(RAW) >= 0, F.col(RAW)).when(F.octet_length(first) < 0, first)

@@ -25,7 +25,7 @@ from lakehouse.sources.nested import (
     text_paths,
     type_text,
 )
-from lakehouse.sources.reading import file_columns, reader, spark_paths
+from lakehouse.sources.reading import file_columns, load, reader
 from lakehouse.sources.unseen import EMPTY_NAME, named, unseen
 
 if TYPE_CHECKING:
@@ -98,20 +98,20 @@ def _records(spark: SparkSession, options: Options, files: Sequence[SourceFile])
 
     encoding, line_sep = _encoding(options), options.option("lineSep")
     if encoding:
-        frame = reader(spark, {}).format("binaryFile").load(spark_paths(files))
+        frame = load(reader(spark, {}).format("binaryFile"), files)
         text = F.decode("content", encoding)
         if not options.flag("multiLine"):
             text = F.explode(F.split(text, _pattern(line_sep) if line_sep else "\r\n|\r|\n"))
         frame = frame.select(text.alias("value"), *file_columns(frame, files))
     else:
-        how = {"lineSep": line_sep} if line_sep else {}
-        frame = reader(spark, how).text(spark_paths(files), wholetext=options.flag("multiLine"))
+        how = {"wholetext": str(options.flag("multiLine")).lower(), **({"lineSep": line_sep} if line_sep else {})}
+        frame = load(reader(spark, how).format("text"), files)
         frame = frame.select("value", *file_columns(frame, files))
     if encoding or options.flag("multiLine"):
         # not by a regular expression, which would make signs of bytes that are none
         marked = F.startswith("value", F.lit("\ufeff"))
         frame = frame.withColumn("value", F.when(marked, F.substr("value", F.lit(2))).otherwise(F.col("value")))
-    return frame.where(F.col("value").rlike(r"\S"))
+    return frame.where(F.startswith("value", F.lit("{")) | F.col("value").rlike(r"\S"))  # a pattern costs
 
 
 def _infer(spark: SparkSession, options: Options, records: DataFrame, typed: bool) -> _Found:
@@ -241,7 +241,7 @@ def _native(
     for name in ("lineSep", "multiLine"):
         if options.option(name):
             how[name] = options.option(name)
-    frame = reader(spark, how).schema(schema).json(spark_paths(files))
+    frame = load(reader(spark, how).schema(schema).format("json"), files)
     values = {c.name: F.col(quoted(c.names[0])) for c in asked}
     read = [values.get(c.name, F.lit(None)).cast(c.fit.stored).alias(c.name) for c in columns]
     return frame.select(*read, F.coalesce(F.col(corrupt), F.col(nothing)).alias(RAW), *file_columns(frame, files))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.compressed import not_whole
 from lakehouse.sources.fields import RAW, Field, Part, Scan, Wanted
-from lakehouse.sources.reading import file_columns, reader, spark_paths
+from lakehouse.sources.reading import file_columns, load, reader
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -32,7 +32,7 @@ def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wan
     files = [file for file in files if file.path not in failed]
     if not files:
         return Scan([], failed, clean=True)
-    frame = reader(spark, options.options).format("text").load(spark_paths(files))
+    frame = load(reader(spark, options.options).format("text"), files)
     nothing = F.lit(None).cast("string").alias(RAW)
     frame = frame.select(F.col("value").alias("c0"), nothing, *file_columns(frame, files))
     return Scan([Part(frame, [Field("value", "c0", has_value=True)], complaint="")], failed, clean=True)

@@ -16,7 +16,7 @@ from lakehouse.sources.base import SourceFile
 from lakehouse.sources.conform import as_text, common, way
 from lakehouse.sources.fields import RAW, Field, Part, Scan, Wanted, same_names
 from lakehouse.sources.nested import type_text
-from lakehouse.sources.reading import file_columns, reader, spark_paths
+from lakehouse.sources.reading import file_columns, load, reader
 from lakehouse.sources.stores import raise_if_away
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _inferred(
     failed: dict[str, str] = {}
     for file in files:
         try:
-            return read().load(spark_paths([file])).schema, failed
+            return load(read(), [file]).schema, failed
         except (AnalysisException, ArithmeticException) as error:
             if error.getCondition() in _NOT_OF_A_SCHEMA:
                 raise
@@ -194,7 +194,7 @@ def _part(read: DataFrameReader, shape: _Shape, types: Mapping[str, DataType], w
     """The files of one schema as one frame."""
     from pyspark.sql import functions as F
 
-    frame = read.schema(shape.came).load(spark_paths(shape.files))
+    frame = load(read.schema(shape.came), shape.files)
     values = [(item, shape.value(item.name)) for item in shape.fields]
     fields, columns = conformed(values, types, wanted, shape.look.valued)
     frame = frame.select(*columns, F.lit(None).cast("string").alias(RAW), *file_columns(frame, shape.files))

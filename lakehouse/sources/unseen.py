@@ -49,8 +49,9 @@ def unseen(text: Column, how: Mapping[str, str], decoded: bool) -> Column:
     )
     whole = whole & (F.size(F.from_json(in_object, "map<string,string>", how)) == 1)
     no_text = F.contains(text, F.lit("\ufffd")) if decoded else ~F.is_valid_utf8(text)
-    half = (F.contains(text, F.lit(r"\ud")) | F.contains(text, F.lit(r"\uD"))) & text.rlike(_HALF)
-    ends_there = F.instr(text, "}") == F.length(text)
+    half = F.contains(text, F.lit("\\u")) & text.rlike(_HALF)
+    closed = F.octet_length(F.replace(text, F.lit("}"), F.lit("")))
+    ends_there = F.endswith(text, F.lit("}")) & (closed == F.octet_length(text) - 1)  # without counting signs
     suspect = text.rlike(_BEGINS) | text.rlike(_GOES_ON) | _uneven(text)
     return (
         F.when(no_text | half, True)

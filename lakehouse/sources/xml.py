@@ -30,7 +30,7 @@ from lakehouse.sources.conform import Way, way
 from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wanted
 from lakehouse.sources.header import growing
 from lakehouse.sources.nested import type_text
-from lakehouse.sources.reading import file_columns, reader, spark_paths
+from lakehouse.sources.reading import file_columns, load, reader
 from lakehouse.sources.stores import raise_if_away
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _records(spark: SparkSession, options: Options, files: Sequence[SourceFile],
     """The pieces of the files as `value`, whether each may be a record as `whole`, and the columns of their files."""
     from pyspark.sql import functions as F
 
-    frame = reader(spark, {}).text(spark_paths(files), wholetext=True)
+    frame = load(reader(spark, {"wholetext": "true"}).format("text"), files)
     text, exact = F.col("value"), F.is_valid_utf8("value")
     if encoding.upper().replace("_", "-") not in ("UTF-8", "UTF8", "US-ASCII", "ASCII"):
         with _any_charset(spark):

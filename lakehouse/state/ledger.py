@@ -99,6 +99,12 @@ class Standing:
         """Every file that the ledger knows, with its status."""
         return Known.of(self.rows, self.loaded, self.void, self.sequence)
 
+    @property
+    def clean(self) -> bool:
+        """Whether the newest batch that is done had no bad record, as far as its `result` row knows."""
+        done = self.rows.filter(pc.equal(self.rows["kind"], "result")).select(["batch", "rejected"]).to_pylist()
+        return not max(done, key=lambda r: r["batch"], default={"rejected": 0})["rejected"]
+
     def loaded_before(self, moment: datetime) -> list[int]:
         """The batches that were committed before this moment, by the time of their `result` rows."""
         done = self.rows.filter(pc.equal(self.rows["kind"], "result")).select(["batch", "attempt", "at"]).to_pylist()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import lakehouse
 from lakehouse.control.ledger import Ledger
+from lakehouse.engine import bronze
 from lakehouse.engine.results import Status
 from lakehouse.errors import LakehouseError
+from lakehouse.ingest.batch import BatchRequest
 from lakehouse.names import TableName
 from lakehouse.sources.base import SourceFile
 from lakehouse.state.ledger import stand
@@ -201,6 +204,32 @@ def test_s12_on_bad_record_the_line_is_kept_dropped_or_fails_the_step(lake: Lake
     bad.write_text("id,n,t\n1,10,x\n2,20,y\n")
     lake.run()
     assert lake.rows("bronze.fail", "id", "_batch") == [(1, 2), (2, 2)]
+
+
+def test_s12_a_big_batch_is_read_once_until_one_has_a_bad_record(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[tuple[bool, bool]] = []
+
+    def watched(*args: Any, **keys: Any) -> BatchRequest:
+        request = asked(*args, **keys)
+        looks.append((request.trusts, request.look))
+        return request
+
+    asked = bronze.request_of
+    monkeypatch.setattr(bronze, "BIG", 0)
+    monkeypatch.setattr(bronze, "request_of", watched)
+    lake.bronze()
+    for batch, rows in enumerate([["1,10,x"], ["2,20,y", "3,30"], ["4,40,w"], ["5,50,v", "6,x,u"]], start=1):
+        lake.file(f"{batch}.csv", *rows)
+        result = lake.run()["bronze.a"]
+    assert looks == [(True, False), (True, False), (True, True), (False, False), (True, False)]
+    assert lake.rows("bronze.a") == [(1, 10, "x"), (2, 20, "y"), (4, 40, "w"), (5, 50, "v"), (6, None, "u")]
+    (kept,) = lakehouse.quarantine(lake.project(), "bronze.a", spark=lake.spark)
+    assert (kept["_raw"], kept["_batch"]) == ("3,30", 2)
+    done = [row for row in lake.control.read("files").to_pylist() if row["kind"] == "result"]
+    assert [(r["batch"], r["rows"], r["rejected"], r["rescued"]) for r in sorted(done, key=lambda r: r["batch"])] == [
+        (1, 1, 0, 0), (2, 1, 1, 0), (3, 1, 0, 0), (4, 2, 0, 1),
+    ]  # fmt: skip
+    assert (result.rows_written, result.rows_rescued) == (2, 1)
 
 
 def test_rules_on_a_bronze_table_sort_rows_and_every_one_of_them_is_counted(lake: Lake) -> None:

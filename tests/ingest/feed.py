@@ -87,7 +87,7 @@ class Read:
         assert list(out.frame.columns[-5:]) == list(OWN)
         assert out.rejected == len(self.bad) or out.bad is None
         assert out.rows in (None, len(rows))
-        assert out.rescued in (None, sum(r is not None for r in self.rescued))
+        assert out.rescued_rows() == sum(r is not None for r in self.rescued)
 
     def dicts(self) -> list[dict[str, Any]]:
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
