@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
 
 _SAME = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "abfss"}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _S3 = frozenset({"s3", "s3a", "s3n"})
 _S3_NAMES: Mapping[str, Sequence[str]] = {
@@ -93,12 +92,21 @@ def store_of(path: str) -> str:
 
 
 def time_of(info: FileInfo, path: str) -> datetime:
-    """When the file at the path was modified, cut to milliseconds, which is what Spark sees.
+    """When the file at the path was modified, cut to what the store keeps of it (`unit_of`)."""
+    return cut_time(info, unit_of(path))
 
-    On S3 to seconds: some stores list a file with milliseconds, which are lost when the same file is asked for.
+
+def unit_of(path: str) -> int:
+    """The milliseconds to which times of files at the path are cut: one, which is what Spark sees.
+
+    On S3 1,000: some stores list a file with milliseconds, which are lost when the same file is asked for.
     """
-    unit = 1_000 if scheme_of(path) in _S3 else 1
-    return _EPOCH + timedelta(milliseconds=(info.mtime_ns or 0) // (1_000_000 * unit) * unit)
+    return 1_000 if scheme_of(path) in _S3 else 1
+
+
+def cut_time(info: FileInfo, unit: int) -> datetime:
+    """When the file was modified, cut to so many milliseconds."""
+    return datetime.fromtimestamp((info.mtime_ns or 0) // (1_000_000 * unit) * unit / 1_000, UTC)
 
 
 def s3_settings(storage: Mapping[str, str]) -> dict[str, str]:

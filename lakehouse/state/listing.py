@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from lakehouse.errors import StepError
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.copy_into import CopyInto
-from lakehouse.sources.filesystem import absolute, filesystem, inner, outer, scheme_of, time_of
+from lakehouse.sources.filesystem import absolute, cut_time, filesystem, inner, outer, scheme_of, time_of, unit_of
 from lakehouse.sources.stores import cannot_list, no_bucket
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def list_files(
     """
     root = absolute(source.path, str(base))
     files, _ = filesystem(root, storage)
-    look = _Look(files, root, source, remote=bool(scheme_of(root)))
+    look = _Look(files, root, source, remote=bool(scheme_of(root)), unit=unit_of(root))
     if copy_into is not None and copy_into.files is not None:
         found = look.named(copy_into.files)
     elif copy_into is not None and copy_into.pattern is not None:
@@ -128,6 +128,7 @@ class _Look:
     root: str
     source: FileSource
     remote: bool
+    unit: int
 
     def matching(self, path: str, root: str | None = None) -> Iterator[SourceFile]:
         """Files that the path names: itself, what lies in it, or what its glob matches.
@@ -208,10 +209,10 @@ class _Look:
         while infos:
             folders = []
             for info in infos:
-                kind = info.type  # each look at it costs as much as the rest
-                if kind == FileType.File and not is_hidden(info.base_name):
-                    yield self._file(info, base)
-                elif kind == FileType.Directory and (not below or self._enters(info)):
+                if info.size is not None:  # a file: to ask for the type costs as much as all the rest
+                    if not is_hidden(info.base_name):
+                        yield self._file(info, base)
+                elif info.type == FileType.Directory and (not below or self._enters(info)):
                     folders.append(info.path)
             infos, below = list(self._children(folders)), True
 
@@ -244,7 +245,7 @@ class _Look:
         return SourceFile(
             outer(path, self.root) if self.remote else path,
             info.size or 0,
-            time_of(info, self.root),
+            cut_time(info, self.unit),
             self._partitions(path[len(base) :]) if "=" in path else {},
         )
 
