@@ -62,7 +62,7 @@ class Plan:
     """For each part: column of its frame -> column of the table, None for one without any value; what is missing goes
     to the rescued data."""
     unplaced: Mapping[str, Sequence[tuple[int, str]]] = field(default_factory=dict)
-    """New field -> the (part, column of its frame) that have it, where it gets no column."""
+    """New field, or path of a nested one, that gets no place -> the (part, column of its frame) that have it."""
 
 
 def rules(request: BatchRequest) -> Rules:
@@ -148,6 +148,8 @@ def plan(rules: Rules, parts: Sequence[Sequence[Field]], empty: frozenset[str] =
                 new[name] = item.name
             name = spelled[fold]
             place[item.column] = name
+            for path, column in item.news.items():
+                unplaced.setdefault(f"{item.name}.{path}", []).append((index, column or item.column))
             if grown(columns[name], item.stored) or (rules.wanted.widen and types.widens(columns[name], item.stored)):
                 columns[name] = item.stored
                 if name in rules.known:

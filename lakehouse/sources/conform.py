@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,8 @@ class Way:
     """The value as that type; NULL, or without some of its parts, where it does not fit."""
     lost: Take | None = None
     """Whether `take` is not all of the value; None: it always is."""
+    news: Mapping[str, Take] = field(default_factory=dict)
+    """Path of a nested field that only lacks a place because types must not evolve -> whether the value has it."""
 
 
 def way(came: DataType, stored: DataType | None, wanted: Wanted, levels: int = DEEPEST) -> Way:
@@ -91,16 +93,20 @@ def _struct(came: StructType, stored: StructType | None, wanted: Wanted, levels:
     columns = {field.name.casefold(): field for field in stored.fields} if stored is not None else {}
     ways: dict[str, tuple[str, Way]] = {}
     foreign: list[str] = []
-    for field in came.fields:
-        if isinstance(field.dataType, NullType):
+    news: dict[str, Take] = {}
+    for item in came.fields:
+        if isinstance(item.dataType, NullType):
             continue  # it has no value
-        name = wanted.nested_name(field.name)
+        name = wanted.nested_name(item.name)
         fold = name.casefold()
         if fold in ways or (stored is not None and fold not in columns and not wanted.evolve):
-            foreign.append(field.name)
+            foreign.append(item.name)
+            if fold not in ways:
+                news[name] = _there(item.name)
             continue
-        inner = way(field.dataType, columns[fold].dataType if fold in columns else None, wanted, levels)
-        ways[fold] = (field.name, inner)
+        inner = way(item.dataType, columns[fold].dataType if fold in columns else None, wanted, levels)
+        ways[fold] = (item.name, inner)
+        news |= {f"{name}.{path}": _there(item.name, inside) for path, inside in inner.news.items()}
         columns[fold] = StructField(columns[fold].name if fold in columns else name, inner.stored)
     grown = StructType([StructField(field.name, field.dataType) for field in columns.values()])
     if not grown.fields:
@@ -109,10 +115,10 @@ def _struct(came: StructType, stored: StructType | None, wanted: Wanted, levels:
 
     def take(value: Column) -> Column:
         members = []
-        for fold, field in columns.items():
+        for fold, item in columns.items():
             name, inner = ways.get(fold, ("", None))
-            member = inner.take(value.getField(name)) if inner else F.lit(None).cast(field.dataType)
-            members.append(member.alias(field.name))
+            member = inner.take(value.getField(name)) if inner else F.lit(None).cast(item.dataType)
+            members.append(member.alias(item.name))
         return F.when(value.isNotNull(), F.struct(*members))
 
     def lost(value: Column) -> Column:
@@ -121,18 +127,32 @@ def _struct(came: StructType, stored: StructType | None, wanted: Wanted, levels:
         return reduce(lambda one, other: one | other, parts)
 
     same = came.simpleString() == grown.simpleString() and not foreign and not some
-    return Way(grown, (lambda value: value) if same else take, lost if foreign or some else None)
+    return Way(grown, (lambda value: value) if same else take, lost if foreign or some else None, news)
+
+
+def _there(name: str, inside: Take | None = None) -> Take:
+    """Whether the field of a struct has a value, or one for which `inside` is true."""
+    if inside is None:
+        return lambda value: value.getField(name).isNotNull()
+    return lambda value: inside(value.getField(name))
+
+
+def _some(inside: Take) -> Take:
+    """Whether this is so of an element of an array."""
+    from pyspark.sql import functions as F
+
+    return lambda value: F.coalesce(F.exists(value, inside), F.lit(False))
 
 
 def _array(came: DataType, inner: Way) -> Way:
     from pyspark.sql import functions as F
     from pyspark.sql.types import ArrayType
 
-    lost = inner.lost
     return Way(
         ArrayType(inner.stored),
         lambda value: F.transform(value, inner.take),
-        None if lost is None else lambda value: F.coalesce(F.exists(value, lost), F.lit(False)),
+        None if inner.lost is None else _some(inner.lost),
+        {f"element.{path}": _some(inside) for path, inside in inner.news.items()},
     )
 
 
@@ -141,7 +161,10 @@ def _map(came: DataType, inner: Way) -> Way:
     from pyspark.sql.types import MapType
 
     assert isinstance(came, MapType)
-    lost, key = inner.lost, storable(came.keyType)
+    key = storable(came.keyType)
+
+    def values(one: Take) -> Take:
+        return lambda value: _some(one)(F.map_values(value))
 
     def take(value: Column) -> Column:
         keyed = value if key == came.keyType else F.transform_keys(value, lambda name, _: name.cast(key))
@@ -150,7 +173,8 @@ def _map(came: DataType, inner: Way) -> Way:
     return Way(
         MapType(key, inner.stored),
         take,
-        None if lost is None else lambda value: F.coalesce(F.exists(F.map_values(value), lost), F.lit(False)),
+        None if inner.lost is None else values(inner.lost),
+        {f"value.{path}": values(inside) for path, inside in inner.news.items()},
     )
 
 
@@ -229,10 +253,10 @@ def common(one: DataType, other: DataType) -> DataType:
 
     if isinstance(one, StructType) and isinstance(other, StructType):
         fields = {field.name.casefold(): field for field in one.fields}
-        for field in other.fields:
-            fold = field.name.casefold()
-            kind = common(fields[fold].dataType, field.dataType) if fold in fields else field.dataType
-            fields[fold] = StructField(fields[fold].name if fold in fields else field.name, kind)
+        for item in other.fields:
+            fold = item.name.casefold()
+            kind = common(fields[fold].dataType, item.dataType) if fold in fields else item.dataType
+            fields[fold] = StructField(fields[fold].name if fold in fields else item.name, kind)
         return StructType(list(fields.values()))
     if isinstance(one, ArrayType) and isinstance(other, ArrayType):
         return ArrayType(common(one.elementType, other.elementType))

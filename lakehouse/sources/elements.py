@@ -98,10 +98,11 @@ def _text_alone(text_name: str, came: StructType, stored: DataType, wanted: Want
 
 
 def _before(inner: Way, first: Take) -> Way:
-    lost = inner.lost
-    return Way(
-        inner.stored, lambda value: inner.take(first(value)), None if lost is None else lambda value: lost(first(value))
-    )
+    def then(one: Take) -> Take:
+        return lambda value: one(first(value))
+
+    news = {path: then(inside) for path, inside in inner.news.items()}
+    return Way(inner.stored, then(inner.take), None if inner.lost is None else then(inner.lost), news)
 
 
 def _either(came: DataType, inner: Way, alone: Callable[[Column], Column], one: Take) -> Way:
@@ -119,7 +120,7 @@ def _either(came: DataType, inner: Way, alone: Callable[[Column], Column], one: 
         broken = part.lost(value) if part.lost else F.lit(False)
         return value.isNotNull() & (~alone(value) | broken)
 
-    return Way(inner.stored, lambda value: F.when(alone(value), part.take(value)), lost)
+    return Way(inner.stored, lambda value: F.when(alone(value), part.take(value)), lost, part.news)
 
 
 def _field(name: str, kind: DataType) -> StructField:

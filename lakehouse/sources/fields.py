@@ -38,6 +38,9 @@ class Field:
     """How the column's text is to be parsed, where it is JSON and the table wants it nested."""
     foreign: Sequence[str] = ()
     """Nested names for which the table has no place: where one of them occurs, the whole field is rescued."""
+    news: Mapping[str, str] = field(default_factory=dict)
+    """Path of a new nested field that gets no place, as types must not evolve -> the column of the part's frame that is
+    not NULL where the field has a value. Empty: it has one."""
     placed: bool = True
     """False for what only goes to the rescued data, such as the second of `id` and `ID` in one record."""
     rescue: str = ""

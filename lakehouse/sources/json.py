@@ -175,8 +175,9 @@ def _fields(schema: StructType, wanted: Wanted) -> tuple[list[Field], list[JsonC
         columns.append(JsonColumn(column, [name, *names], how if native else as_text, unless))
         shape = None if native else how.shape
         came = frozenset[tuple[str, ...]]().union(*(told.get(n, ()) for n in (name, *names)))
+        news = dict.fromkeys(how.news, "")
         fields.append(
-            Field(name, column, type_text(how.stored), shape, how.foreign, placed, has_value=True, texts=came)
+            Field(name, column, type_text(how.stored), shape, how.foreign, news, placed, has_value=True, texts=came)
         )
 
     for same in groups.values():

@@ -40,6 +40,8 @@ class Fit:
     """False when some values may not have the shape, so that each has to be looked at."""
     foreign: tuple[str, ...] = ()
     """Names inside for which there is no place."""
+    news: tuple[str, ...] = ()
+    """Paths of those that only lack one because the type must not evolve."""
 
 
 def fit(came: DataType, stored: DataType | None, plain: Callable[[str], str], evolve: bool) -> Fit:
@@ -56,7 +58,8 @@ def fit(came: DataType, stored: DataType | None, plain: Callable[[str], str], ev
         return _fit_struct(came, stored, plain, evolve)
     if isinstance(came, ArrayType) and (stored is None or isinstance(stored, ArrayType)):
         inner = fit(came.elementType, stored.elementType if stored is not None else None, plain, evolve)
-        return Fit(ArrayType(inner.shape), ArrayType(inner.stored), inner.native, inner.foreign)
+        news = tuple(f"element.{path}" for path in inner.news)
+        return Fit(ArrayType(inner.shape), ArrayType(inner.stored), inner.native, inner.foreign, news)
     assert stored is not None  # an inferred type is a text, a struct or an array
     return Fit(stored, stored, native=False)
 
@@ -73,6 +76,7 @@ def _fit_struct(came: StructType, stored: StructType | None, plain: Callable[[st
     shapes: list[StructField] = []
     columns: list[StructField] = []
     foreign: list[str] = []
+    news: list[str] = []
     native = True
     for field in there:
         found, others = primary(by_name.pop(field.name.casefold(), []), field.name)
@@ -85,17 +89,19 @@ def _fit_struct(came: StructType, stored: StructType | None, plain: Callable[[st
         shapes.append(StructField(found.name, inner.shape))
         columns.append(StructField(field.name, inner.stored))
         native, foreign = native and inner.native, [*foreign, *inner.foreign]
+        news += [f"{field.name}.{path}" for path in inner.news]
     for fields in by_name.values():
         found, others = primary(fields, plain(fields[0].name))
         if found is None or (stored is not None and not evolve):
             foreign += [field.name for field in fields]
+            news.append(plain(fields[0].name))
             continue
         foreign += others
         inner = fit(found.dataType, None, plain, evolve)
         shapes.append(StructField(found.name, inner.shape))
         columns.append(StructField(plain(found.name), inner.stored))
         native, foreign = native and inner.native, [*foreign, *inner.foreign]
-    return Fit(StructType(shapes), StructType(columns), native and not foreign, tuple(foreign))
+    return Fit(StructType(shapes), StructType(columns), native and not foreign, tuple(foreign), tuple(news))
 
 
 def primary(fields: Sequence[StructField], name: str) -> tuple[StructField | None, list[str]]:

@@ -13,7 +13,7 @@ from lakehouse.errors import LakehouseError
 from lakehouse.lake.errors import blames_data, causes, first_line
 from lakehouse.names import quoted
 from lakehouse.sources.base import SourceFile
-from lakehouse.sources.conform import as_text, common, way
+from lakehouse.sources.conform import Take, Way, as_text, common, way
 from lakehouse.sources.fields import RAW, Field, Part, Scan, Wanted, same_names
 from lakehouse.sources.nested import type_text
 from lakehouse.sources.reading import file_columns, load, reader
@@ -211,19 +211,26 @@ def conformed(
 
     `valued` names those of which is known that they have a value.
     """
-    from pyspark.sql import functions as F
-
     fields: list[Field] = []
     columns: list[Column] = []
     for index, (item, value) in enumerate(values):
-        column, rescue = f"c{index}", ""
         how = way(item.dataType, types[wanted.name(item.name).casefold()], replace(wanted, widen=False))
-        taken = how.take(value)
-        if how.lost is not None:
-            rescue, lost = f"r{index}", F.coalesce(how.lost(value), F.lit(False))
-            columns.append(F.when(lost, as_text(item.dataType)(value)).alias(rescue))
-            taken = F.when(~lost, taken)
-        columns.append(taken.alias(column))
-        has_value = True if item.name in valued else None
-        fields.append(Field(item.name, column, type_text(how.stored), rescue=rescue, has_value=has_value))
+        field, made = taken(index, item.name, value, how, as_text(item.dataType))
+        fields.append(replace(field, has_value=True if item.name in valued else None))
+        columns += made
     return fields, columns
+
+
+def taken(index: int, name: str, value: Column, how: Way, text: Take) -> tuple[Field, list[Column]]:
+    """The field with this place in its part, and the frame's columns for it: its value, its text where that is lost."""
+    from pyspark.sql import functions as F
+
+    column, rescue, columns = f"c{index}", "", []
+    kept = how.take(value)
+    if how.lost is not None:
+        rescue, lost = f"r{index}", F.coalesce(how.lost(value), F.lit(False))
+        columns.append(F.when(lost, text(value)).alias(rescue))
+        kept = F.when(~lost, kept)
+    news = {path: f"n{index}_{i}" for i, path in enumerate(how.news)}
+    columns += [kept.alias(column), *[F.when(there(value), True).alias(news[path]) for path, there in how.news.items()]]
+    return Field(name, column, type_text(how.stored), news=news, rescue=rescue), columns

@@ -29,9 +29,9 @@ from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.conform import Way, way
 from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wanted
 from lakehouse.sources.header import growing
-from lakehouse.sources.nested import type_text
 from lakehouse.sources.reading import file_columns, load, reader
 from lakehouse.sources.stores import raise_if_away
+from lakehouse.sources.typed import taken
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -203,15 +203,9 @@ def _part(options: Options, records: DataFrame, found: Sequence[StructField], wa
     fields: list[Field] = []
     columns: list[Column] = []
     for index, (item, how, placed) in enumerate(ways):
-        column, rescue = f"c{index}", ""
-        value = row.getField(item.name)
-        taken = how.take(value)
-        if how.lost is not None:
-            rescue, lost = f"r{index}", F.coalesce(how.lost(value), F.lit(False))
-            columns.append(F.when(lost, way(item.dataType, StringType(), wanted).take(value)).alias(rescue))
-            taken = F.when(~lost, taken)
-        columns.append(taken.alias(column))
-        fields.append(Field(item.name, column, type_text(how.stored), placed=placed, rescue=rescue))
+        one, made = taken(index, item.name, row.getField(item.name), how, way(item.dataType, StringType(), wanted).take)
+        fields.append(replace(one, placed=placed))
+        columns += made
     bad = row.isNull() | row.getField(_CORRUPT).isNotNull()
     frame = frame.select(*columns, F.when(bad, F.col("value")).alias(RAW), FILE, MODIFIED)
     return Part(frame, fields, f"the record is not one whole element <{options.option('rowTag')}>")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lakehouse.errors import DataError, StepError
+from lakehouse.sources.copy_into import CopyInto
 from tests.ingest.feed import Feed, Read
 
 
@@ -213,6 +214,20 @@ def test_modes_of_evolution(json_feed: Feed) -> None:
     none = json_feed.read(known={"a": "string"}, loader={"schema_evolution_mode": "none"})
     assert (none.rows, none.rescued) == ([("1",)], [None])
     assert json_feed.read(loader={"schema_evolution_mode": "rescue"}).columns == ["a", "new"]
+
+
+def test_fail_on_new_columns_fails_for_nested_fields_too(json_feed: Feed) -> None:
+    known = {"a": "struct<x:string,l:array<struct<y:string>>>"}
+    json_feed.put("a.json", '{"a":{"x":1,"X":2,"new":null,"l":[{"y":1,"new":null}]}}')
+    loader = {"schema_evolution_mode": "fail_on_new_columns"}
+    assert json_feed.read(known=known, loader=loader).rows == [(None,)], "two spellings of one name are no new field"
+    json_feed.put("b.json", '{"a":{"x":1,"more":{"z":2},"l":[{"y":1},{"new":3}]}}')
+    with pytest.raises(StepError, match=r"columns that the table does not: a\.l\.element\.new, a\.more"):
+        json_feed.read(known=known, loader=loader)
+    with pytest.raises(StepError, match=r"a\.more\n.*merge_schema: true"):
+        json_feed.read(known=known, copy_into=CopyInto())
+    rescue = json_feed.read(known=known, loader={"schema_evolution_mode": "rescue"})
+    assert (rescue.rows, rescue.out.rescued_rows()) == ([(None,), (None,)], 2)
 
 
 def test_not_nullable(json_feed: Feed) -> None:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
 
+from lakehouse.errors import StepError
 from tests.ingest.feed import Feed
 from tests.sources.avro_files import as_avro
 
@@ -146,6 +147,22 @@ def test_nested_fields_without_a_place_rescue_the_whole_field(feed: Feed) -> Non
     read = feed.read(known={"id": "bigint", "s": "struct<a:bigint>"}, loader={"schema_evolution_mode": "rescue"})
     assert [row["s"] for row in read.full] == [None, {"a": 3}]
     assert rescued(read) == [{"s": '{"a":1,"z":2}'}, None]
+
+
+def test_fail_on_new_columns_fails_for_a_nested_field_with_a_value(feed: Feed) -> None:
+    known = {"n": "struct<x:bigint>", "l": "array<struct<x:bigint>>"}
+    loader = {"schema_evolution_mode": "fail_on_new_columns"}
+    new = pa.struct([("x", pa.int64()), ("y", pa.int64())])
+    put(feed, "a", {"n": pa.array([{"x": 1, "y": None}], new), "l": pa.array([[{"x": 1, "y": None}]], pa.list_(new))})
+    assert feed.read(known=known, loader=loader).full[0]["l"] == [{"x": 1}], "S6: nothing new without a value"
+    put(
+        feed, "b", {"n": pa.array([None], new), "l": pa.array([[{"x": 1, "y": None}, {"x": 1, "y": 2}]], pa.list_(new))}
+    )
+    with pytest.raises(StepError, match=r"a column that the table does not: l\.element\.y"):
+        feed.read(known=known, loader=loader)
+    put(feed, "c", {"n": pa.array([{"x": None, "y": 2}], new), "l": pa.array([None], pa.list_(new))})
+    with pytest.raises(StepError, match=r"columns that the table does not: (n\.y, l\.element\.y|l\.element\.y, n\.y)"):
+        feed.read(known=known, loader=loader)
 
 
 def test_a_new_column_is_rescued_where_columns_do_not_evolve(feed: Feed) -> None:

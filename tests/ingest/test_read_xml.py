@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from lakehouse.errors import DataError
+from lakehouse.errors import DataError, StepError
 from tests.ingest.feed import Feed, Read
 
 if TYPE_CHECKING:
@@ -41,6 +41,12 @@ def rescued(read: Read) -> list[Any]:
 
 def column(read: Read, name: str = "a") -> list[Any]:
     return [row[name] for row in read.full]
+
+
+def test_fail_on_new_columns_fails_for_a_nested_element(feed: Feed) -> None:
+    feed.put("a.xml", rows("<a><x>1</x><x>2</x></a>", "<a><x>1</x><y>2</y></a>"))
+    with pytest.raises(StepError, match=r"a column that the table does not: a\.y"):
+        feed.read(known={"a": "struct<x:string>"}, loader={"schema_evolution_mode": "fail_on_new_columns"})
 
 
 def test_values_arrive_as_the_text_they_were(feed: Feed) -> None:
