@@ -44,6 +44,19 @@ def encoding(beginning: bytes) -> str:
     return "UTF-8" if declared.startswith(("UTF-16", "UTF-32", "UCS-", "ISO-10646-UCS")) else declared
 
 
+_ROOT = re.compile(
+    rf"""\A\ufeff?(?:\s++|{_COMMENT}|{_INSTRUCTION}|{_DOCTYPE})*+<([^\s<>/!?"'=]++){_ATTRIBUTES}(/?)>""", re.DOTALL
+)
+
+
+def unclosed(beginning: str, end: str) -> str:
+    """The name of the outermost element of a text that begins and ends so, if its own end is not there; else empty."""
+    root = _ROOT.match(beginning)
+    if root is None or root[2] or re.search(rf"</{re.escape(root[1])}\s*>", end):
+        return ""
+    return root[1]
+
+
 @dataclass(frozen=True)
 class Rows:
     """The patterns of the rows that are elements of one name."""

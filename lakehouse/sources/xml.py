@@ -12,6 +12,7 @@ for it: what a DOCTYPE says is passed over, and a record with an entity of its o
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from lakehouse.sources import elements, markup
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.conform import Way, way
 from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Scan, Wanted
+from lakehouse.sources.filesystem import filesystem
 from lakehouse.sources.header import growing
 from lakehouse.sources.reading import file_columns, load, reader
 from lakehouse.sources.stores import raise_if_away
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructField
 
 _MOST = 256 << 20
+_EDGE = 1 << 16
+"""Bytes at the beginning and at the end of a file that are looked at here."""
 _COMPRESSED = (".gz", ".bz2", ".zst", ".lz4", ".snappy", ".deflate")
 _CORRUPT, _NOTHING = "\ufdd0corrupt", "\ufdd0nothing"
 _MARK = "lakehouse-mark"
@@ -79,7 +83,7 @@ class Options(FileSource):
 
 
 def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wanted: Wanted) -> Scan:
-    """Read the files; ONE Spark job, which infers their fields. The beginning of each is read here on the driver.
+    """Read the files; ONE Spark job, which infers their fields. The beginning and the end of each are read here.
 
     Raises StepError for an encoding that is not known.
     """
@@ -100,7 +104,34 @@ def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wan
     fields = _infer(spark, options, records)
     named = f"no element <{options.option('rowTag')}> of these files has a value; `rowTag` names the element of a row"
     wanted = replace(wanted, special=partial(elements.element, options.value_tag))
-    return Scan([_part(options, records, fields, wanted)], failed, [] if fields else [named])
+    warnings = [*_cut(groups, options, wanted.storage), *([] if fields else [named])]
+    return Scan([_part(options, records, fields, wanted)], failed, warnings)
+
+
+def _cut(groups: Mapping[str, Sequence[SourceFile]], options: Options, storage: Mapping[str, str]) -> list[str]:
+    """Warnings for files that may be cut behind a row, of which nothing else could be seen to be missing."""
+
+    def one(item: tuple[SourceFile, str]) -> str:
+        file, encoding = item
+        store, inner = filesystem(file.path, storage)
+        try:
+            with store.open_input_file(inner(file.path)) as stream:
+                texts = [codecs.decode(stream.read_at(_EDGE, at), encoding, "replace") for at in (0, _last(file.size))]
+        except (OSError, LookupError):  # a run tells when it reads it, and Java may know more encodings
+            return ""
+        name = markup.unclosed(*texts)
+        if not name or options.option("rowTag") in (name, name.rpartition(":")[2]):  # a row that does not end is bad
+            return ""
+        return f"{file.path} ends before its outermost element <{name}> does: rows may be missing at its end"
+
+    files = [(f, name) for name, group in groups.items() for f in group if not f.path.lower().endswith(_COMPRESSED)]
+    with ThreadPoolExecutor(8) as threads:
+        return [warning for warning in threads.map(one, files) if warning]
+
+
+def _last(size: int) -> int:
+    """Where the last bytes of a file begin, so that no sign of UTF-16 or UTF-32 is cut."""
+    return max(0, size - _EDGE) // 4 * 4
 
 
 def _encodings(

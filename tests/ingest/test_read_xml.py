@@ -262,6 +262,21 @@ def test_rows_loaded_and_rows_quarantined_are_the_records_that_there_are(feed: F
     check(feed, CASES)
 
 
+def test_a_file_that_is_cut_behind_a_row_loads_with_a_warning(feed: Feed) -> None:
+    feed.put("whole.xml", "<?xml version='1.0'?><!-- <a> --><r x='/'><row><a>1</a></row></r >\n<!-- end -->")
+    feed.put("one.xml", "<row><a>2</a></row>")
+    feed.put("none.xml", "<r/>")
+    assert feed.read().out.warnings == []
+    cut = [
+        feed.put(f"{name}.xml", text.encode(name)) for name in ("UTF-8", "UTF-16") for text in [rows("<a>3</a>")[:-8]]
+    ]
+    cut.append(feed.put("long.xml", rows(*["<a>4</a>"] * 9000)[:-8]))
+    read = feed.read()
+    assert len(read.rows) == 2 + 2 + 9000
+    named = {w.partition(" ends before its outermost element <all> does")[0] for w in read.out.warnings}
+    assert named == {str(path) for path in cut}
+
+
 @pytest.mark.parametrize("name", ["garbage", "empty", "text", "no row", "UTF-16", "deep", "truncated last row"])
 def test_one_file_alone(feed: Feed, name: str) -> None:
     feed.put(f"{name}.xml", CASES[name].content)
