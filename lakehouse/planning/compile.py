@@ -13,6 +13,7 @@ from lakehouse.planning.columns import column_problems
 from lakehouse.planning.known import MOST_SLIPS
 from lakehouse.planning.references import SqlError, references
 from lakehouse.planning.selection import select as match
+from lakehouse.planning.shared import shared
 from lakehouse.planning.steps import Plan, Read, Step, definition_of, ordered
 from lakehouse.quality.expressions import place_of
 from lakehouse.spec.late import is_secret_reference, references_in
@@ -77,6 +78,7 @@ class _Compiled:
         self.names = {str(name): name for name in self.project.origins}
         for name, table in self.project.tables.items():
             self.steps.append(self.step(name, table))
+        self.problems += _shared(self.project, self.broken)
         circles = list(_circles(self.steps))
         self.problems += [_cycle(self.project, ring) for ring in circles]
         # a table in a circle has no input that is known before it; each gets its turn nevertheless
@@ -211,6 +213,18 @@ def _circles(steps: list[Step]) -> Iterator[list[TableName]]:
         ring = [*names[first:-1], *names[:first]]
         yield ring
         graph = {name: after for name, after in graph.items() if name not in ring}
+
+
+def _shared(project: Project, broken: Mapping[TableName, Remainder]) -> Iterator[Problem]:
+    sound = {n: t for n, t in project.tables.items() if not broken.get(n, WHOLE).keys & {"source", "auto_loader"}}
+    for cleaned, other in shared(sound, project.environment.root):
+        yield Problem(
+            project.position(cleaned, "auto_loader", "clean_source"),
+            "shared-source",
+            f"{other} may read files of the same source, and would miss what is taken away here",
+            f"read {cleaned} in its place, or tell their files apart by folder, by the letters in which their names"
+            " begin or end, or by `path_glob_filter`",
+        )
 
 
 def _cycle(project: Project, ring: list[TableName]) -> Problem:

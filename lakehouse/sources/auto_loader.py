@@ -66,7 +66,7 @@ _SHORTEST = timedelta(days=7)
 
 
 class CleanSource(Model):
-    """What happens to files once they are loaded; no other table may read them.
+    """What happens to files once they are loaded; another table that may read them is refused.
 
     A run does it at the end of the table's step. Only a file that is as it was loaded is taken away.
     """

@@ -60,6 +60,7 @@ PLANNING: dict[str, str] = {
     "not-incremental": "A rule needs all rows at once, and the step sees only what is new.",
     "not-repeatable": "An expression gives another value at each retry.",
     "selector": "A selector that matches nothing, or is none.",
+    "shared-source": "Another table may read the files that `clean_source` takes away.",
     "text-sequence": "`sequence_by` is text, which does not sort as numbers and times do.",
     "unknown-column": "A column that the table does not have.",
     "unknown-table": "A table that no file of the project makes.",
