@@ -7,6 +7,7 @@ import functools
 import json
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,6 +50,12 @@ MEANING: Mapping[str, str] = {
     "spark.databricks.delta.write.txnVersion.autoReset.enabled": "false",
 }
 """What the words of a pipeline mean must not depend on whose session runs it: set in every step's session."""
+
+_READERS = re.compile(r"spark\.sql\.(?:legacy|parquet|orc|json|csv|xml|avro)\.")
+_HARMLESS = re.compile(
+    r"pushdown|vectorized|batchsize|compression|codec|deflate|zstandard|respectsummaryfiles", re.IGNORECASE
+)
+"""What a caller sets of these changes what files are read as, or what is written; the rest only how fast."""
 
 SPEED: Mapping[str, str] = {
     # with deduplication by `row_number = 1` the limit costs a sort more than it saves (facts.md: a whole job)
@@ -160,10 +167,11 @@ def step_session(spark: SparkSession, conf: Mapping[str, str]) -> SparkSession:
     """A session with the caller's settings, ours that fix what a pipeline means, and `conf`, which wins over both.
 
     `newSession` alone starts from the static settings: what the caller has set since, such as the keys of an object
-    store, would be lost. Signatures that a caller's session still carries are left behind.
+    store, would be lost. Signatures that a caller's session still carries are left behind, and so are settings that
+    change what files mean to Spark's readers: what a table holds must not depend on whose session loads it.
     """
     step = spark.newSession()
-    theirs = {key: value for key, value in _conf(spark).items() if key not in _LEFTOVERS}
+    theirs = {key: value for key, value in _conf(spark).items() if not _is_left_behind(key)}
     fresh = _conf(step)
     changed = {key: value for key, value in theirs.items() if fresh.get(key) != value}
     speed = {key: value for key, value in SPEED.items() if key not in theirs}
@@ -174,6 +182,10 @@ def step_session(spark: SparkSession, conf: Mapping[str, str]) -> SparkSession:
         if fresh.get(key) != value:
             step.conf.set(key, value)
     return step
+
+
+def _is_left_behind(key: str) -> bool:
+    return key in _LEFTOVERS or bool(_READERS.match(key) and not _HARMLESS.search(key))
 
 
 def _conf(spark: SparkSession) -> dict[str, str]:

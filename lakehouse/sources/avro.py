@@ -30,7 +30,7 @@ _MOST_BYTES_OF_A_LONG = 10
 class Options(FileSource):
     """Keys of `source: {format: avro}`."""
 
-    spark_options = frozenset()
+    spark_options = frozenset(["datetimeRebaseMode"])
 
     format: Literal["avro"] = "avro"
     """Avro files; columns by name, with the types that they carry."""
@@ -45,7 +45,7 @@ def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wan
 
     try:
         # without the option, a setting of Hadoop's would leave out files that are not called `.avro`
-        return scan_typed(spark, "avro", files, wanted, look, {"ignoreExtension": "true"})
+        return scan_typed(spark, "avro", files, wanted, look, {**options.options, "ignoreExtension": "true"})
     except AnalysisException as error:
         if error.getCondition() != NO_SUCH_FORMAT:
             raise

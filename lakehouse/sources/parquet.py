@@ -25,7 +25,7 @@ _SPARKS_OWN = b"org.apache.spark.sql.parquet.row.metadata"
 class Options(FileSource):
     """Keys of `source: {format: parquet}`."""
 
-    spark_options = frozenset()
+    spark_options = frozenset(["datetimeRebaseMode", "int96RebaseMode"])
 
     format: Literal["parquet"] = "parquet"
     """Parquet files; columns by name, with the types that they carry."""
@@ -34,7 +34,7 @@ class Options(FileSource):
 def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wanted: Wanted) -> Scan:
     """Read the files; ONE Spark job for each schema among them. Their footers are read here on the driver."""
     spark.conf.set("spark.sql.timeType.enabled", "true")  # without, it refuses files that have a time of day
-    return scan_typed(spark, "parquet", files, wanted, look)
+    return scan_typed(spark, "parquet", files, wanted, look, options.options)
 
 
 def look(file: SourceFile, storage: Mapping[str, str]) -> Look:

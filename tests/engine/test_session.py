@@ -6,9 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lakehouse.engine import jvm, session
@@ -258,6 +261,54 @@ def test_a_step_has_the_callers_settings_but_means_the_same_everywhere(spark: Sp
     assert "spark.databricks.delta.snapshotPartitions" not in step.conf.getAll
     assert {key: caller.conf.get(key) for key in theirs} == theirs
     assert step.sql("SELECT current_timezone()").first()[0] == "Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("spark.sql.parquet.binaryAsString", "true"),
+        ("spark.sql.parquet.inferTimestampNTZ.enabled", "false"),
+        ("spark.sql.parquet.datetimeRebaseModeInRead", "LEGACY"),
+        ("spark.sql.parquet.int96RebaseModeInRead", "LEGACY"),
+        ("spark.sql.parquet.datetimeRebaseModeInWrite", "LEGACY"),
+        ("spark.sql.legacy.parquet.nanosAsLong", "true"),
+        ("spark.sql.legacy.charVarcharAsString", "true"),
+        ("spark.sql.json.enableExactStringParsing", "false"),
+        ("spark.sql.json.enablePartialResults", "false"),
+        ("spark.sql.orc.mergeSchema", "true"),
+    ],
+)
+def test_settings_that_change_what_files_mean_do_not_reach_a_step(
+    spark: SparkSession, tmp_path: Path, setting: str, value: str
+) -> None:
+    values = {
+        "b": pa.array([b"ab"]),
+        "old": pa.array([datetime(1500, 1, 1, tzinfo=UTC)], pa.timestamp("us", "UTC")),
+        "local": pa.array([0], pa.timestamp("us")),
+    }
+    pq.write_table(pa.table(values), tmp_path / "a.parquet")
+    (tmp_path / "a.json").write_text('{"n":1.50,"s":{"x":1,"y":"z"}}\n')
+    caller = spark.newSession()
+    caller.conf.set(setting, value)
+    frames = [
+        (
+            step.read.parquet(str(tmp_path / "a.parquet")),
+            step.read.schema("n string, s struct<x:int,y:int>").json(str(tmp_path / "a.json")),
+        )
+        for step in (session.step_session(found, {}) for found in (spark, caller))
+    ]
+    ours, theirs = ([(str(frame.schema), frame.collect()) for frame in pair] for pair in frames)
+    assert ours == theirs
+    assert session.step_session(caller, {}).conf.get(setting, None) != value
+
+
+def test_settings_of_readers_that_only_make_them_faster_reach_a_step(spark: SparkSession) -> None:
+    caller = spark.newSession()
+    theirs = {"spark.sql.parquet.compression.codec": "zstd", "spark.sql.orc.filterPushdown": "false"}
+    for key, value in theirs.items():
+        caller.conf.set(key, value)
+    step = session.step_session(caller, {})
+    assert {key: step.conf.get(key) for key in theirs} == theirs
 
 
 def test_a_step_does_not_see_the_callers_views_nor_the_caller_the_steps_settings(spark: SparkSession) -> None:

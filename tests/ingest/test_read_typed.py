@@ -313,6 +313,16 @@ def test_nested_names_with_any_signs_are_rescued_too(feed: Feed) -> None:
     assert [sorted(row) if row else None for row in rescued(read)] == [["s", "t"], None]
 
 
+@pytest.mark.parametrize("kind", ["parquet", "avro"])
+def test_files_of_the_old_calendar_are_read_as_their_option_says(
+    spark: SparkSession, tmp_path: Path, kind: str
+) -> None:
+    feed = Feed(spark, tmp_path, kind)
+    put(feed, "a", {"d": [date(1500, 1, 1)]})
+    assert feed.read().rows == [(date(1500, 1, 1),)]
+    assert feed.read(options={"datetimeRebaseMode": "LEGACY"}).rows == [(date(1499, 12, 23),)]
+
+
 def test_a_column_with_a_dot_is_not_a_nested_field(parquet_feed: Feed) -> None:
     put(parquet_feed, "a", {"a.b": [10]})
     inside = pa.schema([pa.field("a", pa.struct([pa.field("b", pa.int64(), nullable=True)]), nullable=False)])
