@@ -76,6 +76,11 @@ def outer(inner_path: str, like: str) -> str:
     return f"{like.split('://', 1)[0]}://{place}/{inner_path.partition('/')[2]}"
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file of this name is never taken (S7)."""
+    return name.startswith(("_", ".")) or name.endswith("._COPYING_")
+
+
 def is_below(path: str, folder: str) -> bool:
     """Whether the path is the folder or lies in it; both absolute."""
     top = inner(folder).rstrip("/")

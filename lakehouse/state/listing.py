@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -15,13 +15,23 @@ from urllib.parse import unquote
 from lakehouse.errors import StepError
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.sources.copy_into import CopyInto
-from lakehouse.sources.filesystem import absolute, cut_time, filesystem, inner, outer, scheme_of, time_of, unit_of
+from lakehouse.sources.filesystem import (
+    absolute,
+    cut_time,
+    filesystem,
+    inner,
+    is_hidden,
+    outer,
+    scheme_of,
+    time_of,
+    unit_of,
+)
 from lakehouse.sources.stores import cannot_list, no_bucket
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
 
-_WILD = re.compile(r"[*?\[{]")
+WILD = re.compile(r"[*?\[{]")
 _CHUNK = 1000
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
@@ -37,7 +47,7 @@ def list_files(
     """
     root = absolute(source.path, str(base))
     files, _ = filesystem(root, storage)
-    look = _Look(files, root, source, remote=bool(scheme_of(root)), unit=unit_of(root))
+    look = Look(files, root, source, remote=bool(scheme_of(root)))
     if copy_into is not None and copy_into.files is not None:
         found = look.named(copy_into.files)
     elif copy_into is not None and copy_into.pattern is not None:
@@ -69,13 +79,8 @@ def look_up(paths: Sequence[str], storage: Mapping[str, str]) -> dict[str, Sourc
 def folder_of(path: str) -> str:
     """The part of a source's path before the first name with a sign of a glob, or a value put in by a run."""
     parts = path.rstrip("/").split("/")
-    first = next((i for i, text in enumerate(parts) if _WILD.search(text)), len(parts))
+    first = next((i for i, text in enumerate(parts) if WILD.search(text)), len(parts))
     return "/".join(parts[:first]) or "/"
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file of this name is never taken (S7)."""
-    return name.startswith(("_", ".")) or name.endswith("._COPYING_")
 
 
 @lru_cache(maxsize=256)
@@ -121,14 +126,18 @@ def glob_pattern(glob: str) -> re.Pattern[str]:
 
 
 @dataclass(frozen=True)
-class _Look:
+class Look:
     """One look at a source's folders."""
 
     files: FileSystem
     root: str
     source: FileSource
     remote: bool
-    unit: int
+
+    @cached_property
+    def unit(self) -> int:
+        """What times of files are cut to."""
+        return unit_of(self.root)
 
     def matching(self, path: str, root: str | None = None) -> Iterator[SourceFile]:
         """Files that the path names: itself, what lies in it, or what its glob matches.
@@ -139,15 +148,15 @@ class _Look:
         if there is not None:  # a name that only looks like a glob is taken as it is
             yield from self._files_at([there], inner(root or path.rstrip("/") or "/"))
             return
-        if not _WILD.search(inner(path)):
+        if not WILD.search(inner(path)):
             self.require_bucket()
             raise StepError(
                 f"the source's path {self.root} does not exist",
                 code="source.path",
                 fix="make the folder, or correct `path`",
             )
-        for choice in _choices(path):
-            fixed, parts = _split(choice)
+        for choice in choices(path):
+            fixed, parts = split(choice)
             yield from self._files_at(self._globbed(inner(fixed), parts), inner(root or fixed))
 
     def require_bucket(self) -> None:
@@ -196,7 +205,7 @@ class _Look:
                 info
                 for info in self._children(folders)
                 if pattern.match(info.base_name)
-                and (not is_hidden(info.base_name) or _is_partition(info) or part[0] in "_.")
+                and takes(part, info.base_name, is_folder=info.type == FileType.Directory)
             ]
             folders = [info.path for info in found if info.type == FileType.Directory]
         return found
@@ -212,14 +221,15 @@ class _Look:
                 if info.size is not None:  # a file: to ask for the type costs as much as all the rest
                     if not is_hidden(info.base_name):
                         yield self._file(info, base)
-                elif info.type == FileType.Directory and (not below or self._enters(info)):
+                elif info.type == FileType.Directory and (not below or self.enters(info.base_name)):
                     folders.append(info.path)
             infos, below = list(self._children(folders)), True
 
-    def _enters(self, info: FileInfo) -> bool:
+    def enters(self, folder: str) -> bool:
+        """Whether files are looked for in a folder of this name, below the path."""
         if self.source.recursive_file_lookup:
-            return not is_hidden(info.base_name) or _is_partition(info)
-        return _is_partition(info) and not info.base_name.startswith(".")
+            return not is_hidden(folder) or is_partition(folder)
+        return is_partition(folder) and not folder.startswith(".")
 
     def _children(self, folders: Sequence[str]) -> Iterator[FileInfo]:
         from pyarrow.fs import FileSelector
@@ -246,10 +256,11 @@ class _Look:
             outer(path, self.root) if self.remote else path,
             info.size or 0,
             cut_time(info, self.unit),
-            self._partitions(path[len(base) :]) if "=" in path else {},
+            self.partitions(path[len(base) :]) if "=" in path else {},
         )
 
-    def _partitions(self, below: str) -> dict[str, str | None]:
+    def partitions(self, below: str) -> dict[str, str | None]:
+        """The values of the folders in what comes behind the path."""
         wanted = self.source.partition_columns
         if wanted == ():
             return {}
@@ -264,22 +275,26 @@ class _Look:
         return {name: by_fold.get(name.casefold()) for name in wanted}
 
 
-def _is_partition(info: FileInfo) -> bool:
-    from pyarrow.fs import FileType
+def is_partition(folder: str) -> bool:
+    """Whether a folder of this name is one as `column=value`."""
+    return "=" in folder.lstrip("=")
 
-    return bool(info.type == FileType.Directory and "=" in info.base_name.lstrip("="))
+
+def takes(glob: str, name: str, *, is_folder: bool) -> bool:
+    """Whether a name that matches one part of a glob is not hidden from it."""
+    return not is_hidden(name) or (is_folder and is_partition(name)) or glob[0] in "_."
 
 
-def _choices(path: str) -> list[str]:
+def choices(path: str) -> list[str]:
     """The path once for each choice of braces that hold a slash, which no single name can match."""
     for braces in re.finditer(r"\{[^{}]*/[^{}]*\}", path):
         before, after = path[: braces.start()], path[braces.end() :]
-        return [p for choice in braces.group()[1:-1].split(",") for p in _choices(before + choice + after)]
+        return [p for choice in braces.group()[1:-1].split(",") for p in choices(before + choice + after)]
     return [path]
 
 
-def _split(path: str) -> tuple[str, list[str]]:
+def split(path: str) -> tuple[str, list[str]]:
     """The folder before the first sign of a glob, and the names from there on."""
     parts = path.rstrip("/").split("/")
-    first = next((i for i, text in enumerate(parts) if _WILD.search(text)), len(parts) - 1)
+    first = next((i for i, text in enumerate(parts) if WILD.search(text)), len(parts) - 1)
     return "/".join(parts[:first]) or "/", parts[first:]
