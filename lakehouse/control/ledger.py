@@ -109,6 +109,10 @@ class Ledger:
         """Note loaded files that changed and were not read again, once per change (S1)."""
         self.control.append("files", [self._row("changed", None, None) | _file(f) for f in files])
 
+    def listed(self, at: datetime, source_hash: str) -> None:
+        """Note that all that a listing gave, which began then, is known; the hash tells what was listed."""
+        self.control.append("files", [self._row("listed", None, None) | {"at": at, "fixed": source_hash}])
+
     def cleaned(self, files: Sequence[tuple[SourceFile, int, Cleaned]]) -> None:
         """Note loaded files, each with its batch, that were taken away from the source, or are gone from it."""
         self.control.append(

@@ -42,7 +42,7 @@ FILES = ControlTable(
     {
         "table_id": _TEXT,
         "table": _TEXT,
-        "kind": _TEXT,  # planned failed result void skipped changed cleaned
+        "kind": _TEXT,  # planned failed result void skipped changed cleaned listed
         "batch": _LONG,
         "attempt": _TEXT,
         "run_id": _TEXT,
@@ -53,7 +53,7 @@ FILES = ControlTable(
         "partitions": _TEXT,  # JSON map, of a planned file below partition folders
         "work": _TEXT,  # planned: data, replay or erase; cleaned: deleted, moved or gone
         "ingested_at": _TIME,  # planned: the batch's `_ingested_at`
-        "fixed": _TEXT,  # planned: JSON, whatever else a replay needs to write identical rows
+        "fixed": _TEXT,  # planned: JSON, what else a replay needs to write identical rows; listed: hash of the source
         "version": _LONG,  # of the data table: planned: decided on this one; result: committed as this one
         "rows": _LONG,
         "rejected": _LONG,

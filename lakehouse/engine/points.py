@@ -20,6 +20,8 @@ POINTS = (
     "data",  # the signed commit
     "confirmed",  # the commit was read back and is written to `commits`
     "result",  # Bronze: the batch's outcome is written to `files`
+    "listed",  # Bronze, with events: that all files were listed is written to `files`
+    "drained",  # Bronze, with events: those that have been dealt with are removed
     "maintenance",  # OPTIMIZE, VACUUM
     "cleaned",  # Bronze: files that left the source are written to `files`
     "audit",  # the control plane's rows about the step

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from lakehouse.control import commits
 from lakehouse.control.ledger import Ledger
-from lakehouse.engine import attempt, bronze, cleaning, companions, frames, maintain
+from lakehouse.engine import attempt, bronze, cleaning, companions, draining, frames, maintain
 from lakehouse.engine.blame import blamed
 from lakehouse.engine.loop import Deadline
 from lakehouse.engine.points import point
@@ -22,9 +22,9 @@ from lakehouse.planning.definition import definition
 from lakehouse.planning.known import BRONZE
 from lakehouse.planning.steps import Step
 from lakehouse.quality.rows import types_of
-from lakehouse.sources.base import SourceFile
+from lakehouse.state.discovery import Discovery
 from lakehouse.state.known import Again
-from lakehouse.state.observe import State, listed, observe
+from lakehouse.state.observe import State, observe
 from lakehouse.state.place import place
 
 LOST_RACES = 20
@@ -54,15 +54,16 @@ def _perform(run: Run, step: Step, deadline: Deadline, result: StepResult) -> No
     def stopped() -> bool:
         return deadline.expired or run.stopping.is_set()
 
-    files = listed(run.plan.project.environment, step.spec)
-    state, loaded = _until_idle(run, step, files, result, stopped)
+    found = Discovery(run.plan.project.environment, step.spec)
+    state, loaded = _until_idle(run, step, found, result, stopped)
+    draining.after(run, step, state, found, result)
     if loaded:
         maintain.after(run, step, result)
     cleaning.after(run, step, state, result, stopped)
 
 
 def _until_idle(
-    run: Run, step: Step, files: Sequence[SourceFile], result: StepResult, stopped: Callable[[], bool]
+    run: Run, step: Step, found: Discovery, result: StepResult, stopped: Callable[[], bool]
 ) -> tuple[State, bool]:
     """Do what is to be done until nothing is left: what was seen last, and whether rows were committed."""
     environment, inputs = run.plan.project.environment, run.inputs(step)
@@ -73,8 +74,9 @@ def _until_idle(
             raise StepError(f"{step.name} was stopped between two commits; the next run goes on from there")
         state = observe(
             environment, run.control, step.name, step.spec,
-            files=files, inputs=inputs, run=run.id, again=again,
+            inputs=inputs, run=run.id, again=again,
         )  # fmt: skip
+        state = found.into(state)
         result.table_id = state.log.table_id if state.log else None
         decision = decide(step, state)
         if isinstance(decision, Idle):
@@ -83,7 +85,7 @@ def _until_idle(
                 result.version = state.log.version if state.log else None
             break
         if isinstance(decision, Create):
-            _create(run, step, decision, files)
+            _create(run, step, state, decision)
         elif isinstance(decision, Settle):
             _settle(run, step, state, decision, result)
         elif isinstance(decision, Alter):
@@ -126,7 +128,7 @@ def _load(run: Run, step: Step, state: State, work: Work, result: StepResult) ->
     return attempt.load(run, step, state.log, work, session, result)
 
 
-def _create(run: Run, step: Step, decision: Create, files: Sequence[SourceFile]) -> None:
+def _create(run: Run, step: Step, state: State, decision: Create) -> None:
     """Make the table with its columns; of a table without a schema they are those of its rows, which are not read."""
     session = run.session(step)
     path = run.plan.project.environment.table_path(step.name)
@@ -137,7 +139,7 @@ def _create(run: Run, step: Step, decision: Create, files: Sequence[SourceFile])
         types = {rescued if name == "_rescued_data" else name: text for name, text in BRONZE.items()}
         if loader is not None and not loader.include_existing_files:
             # before the table is there: a crash in between makes a new id, and the count begins anew (S26)
-            Ledger.open(run.control, table_id, table=str(step.name), run=run.id).skipped(files)
+            Ledger.open(run.control, table_id, table=str(step.name), run=run.id).skipped(state.files)
     else:
         assert isinstance(decision.then, Work), "a table that reads is made when there is something to read"
         checks = frames.checks_of(run, step)

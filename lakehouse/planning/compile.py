@@ -11,6 +11,7 @@ from lakehouse.names import COMPANIONS, LAYERS, TableName
 from lakehouse.planning.cleaning import misplaced
 from lakehouse.planning.columns import column_problems
 from lakehouse.planning.known import MOST_SLIPS
+from lakehouse.planning.queues import misplaced_queues
 from lakehouse.planning.references import SqlError, references
 from lakehouse.planning.selection import select as match
 from lakehouse.planning.shared import shared
@@ -79,6 +80,7 @@ class _Compiled:
         for name, table in self.project.tables.items():
             self.steps.append(self.step(name, table))
         self.problems += _shared(self.project, self.broken)
+        self.queues()
         circles = list(_circles(self.steps))
         self.problems += [_cycle(self.project, ring) for ring in circles]
         # a table in a circle has no input that is known before it; each gets its turn nevertheless
@@ -87,9 +89,13 @@ class _Compiled:
         self.problems += column_problems(self.project, ordered(rest), self.broken, complete=self.complete)
         self.problems = [problem.unquoted() for problem in self.problems]
 
+    def hurt(self, name: TableName) -> frozenset[str]:
+        """Keys of the table behind which a mistake stands that is told already."""
+        return self.broken.get(name, WHOLE).keys
+
     def step(self, name: TableName, table: Table) -> Step:
         """One table compiled, as far as its references are right."""
-        hurt = self.broken.get(name, WHOLE).keys
+        hurt = self.hurt(name)
         way = way_of(table)
         reads: list[Read] = []
         if table.sql is not None and "sql" not in hurt:
@@ -116,6 +122,13 @@ class _Compiled:
             fix = "move them to a folder beside the source's, in the same store"
             self.problems.append(Problem(where, "wrong-value", f"files cannot be moved there: {why}", fix))
         return Step(name, table, way, unique, after & self.project.tables.keys(), definition, used, late)
+
+    def queues(self) -> None:
+        """Every queue of file events is read by one table, and is no part of what that loads."""
+        sound = {n: t for n, t in self.project.tables.items() if not self.hurt(n) & {"source", "auto_loader"}}
+        for name, why, fix in misplaced_queues(sound, self.project.environment.root):
+            where = self.project.position(name, "auto_loader", "use_notifications", "queue_url")
+            self.problems.append(Problem(where, "wrong-value", f"events cannot be read there: {why}", fix))
 
     def query(self, name: TableName, sql: str) -> Iterator[Read]:
         """The tables that a query reads, those that are there."""
@@ -167,7 +180,7 @@ class _Compiled:
 
     def unsure(self, name: TableName) -> bool:
         """Whether a mistake may hide what the table reads or how it is written."""
-        hurt = self.broken.get(name, WHOLE).keys
+        hurt = self.hurt(name)
         table = self.project.tables[name]
         unknown = hurt - {field.alias or key for key, field in type(table).model_fields.items()}
         return bool(unknown or hurt & {*WAYS, *ORIGINS})

@@ -225,9 +225,9 @@ def _files(step: Step, state: State, base: int, where: Place) -> Work | Idle:
             where, base, (batch,), f"batch {batch.number} was planned and not committed: the same files again"
         )
     new = standing.new_files(state.files, allow_overwrites=overwrites(step.spec), again=state.again)
-    known = counted(len(state.files), "file")
+    known = counted(len(state.files), "file") + state.how
     if not new:
-        return Idle(where, f"no new files among {known}" if state.files else "no files")
+        return Idle(where, f"no new files among {known}" if state.files else f"no files{state.how}")
     batches = tuple(Batch(standing.next_batch + i, files) for i, files in enumerate(cut(new, *limits(step.spec))))
     return _file_work(where, base, batches, f"{len(new):,} new of {known}")
 

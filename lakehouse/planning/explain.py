@@ -169,11 +169,13 @@ def _explained(plan: Plan, step: Step, world: World, now: datetime) -> Explained
     source = cleaning(plan[step.name], state.standing, plan.project.environment.root, now)
     clean = [source.decision] if source is not None and source.files.num_rows else []
     if not isinstance(decision, Work):
-        return Explained(step, action or "idle", "; ".join(reasons), alters=alters, maintenance=tuple(clean))
+        return Explained(
+            step, action or "idle", "; ".join(reasons), alters=alters, maintenance=tuple(clean), warnings=state.warnings
+        )
     upkeep = decisions(plan, world.control, step, state.log, now, world.look) if state.log else []
     return Explained(
         step, action or "run", "; ".join(reasons), decision, alters, checks_of(step), (*upkeep, *clean),
-        warnings=_warnings(plan, step, decision),
+        warnings=(*state.warnings, *_warnings(plan, step, decision)),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Auto Loader: new files found by listing, every file exactly once, columns that evolve."""
+"""Auto Loader: new files found by listing or by events, every file exactly once, columns that evolve."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from lakehouse.lake import types
-from lakehouse.model import LATER, Duration, Model, duration_text
+from lakehouse.model import Duration, Model, duration_text
 from lakehouse.quality.fields import TypeText
 
 EvolutionMode = Literal[
@@ -95,8 +95,20 @@ class CleanSource(Model):
 class Notifications(Model):
     """Where file events come from."""
 
-    queue_url: str
-    """Folder or queue with one JSON object per event (S3's or Event Grid's shape)."""
+    queue_url: str = Field(min_length=1)
+    """Folder or URL, apart from the source's path, into which events are delivered: files of JSON in the shape of S3,
+    SNS, EventBridge or Event Grid. A file is removed once what it names is loaded; no other table may read it.
+    """
+
+    @field_validator("queue_url")
+    @classmethod
+    def _is_a_folder(cls, url: str) -> str:
+        if url.partition("://")[0].lower() in ("http", "https"):
+            raise ValueError(
+                f"{url!r} is a queue, and a queue cannot be read yet; have events delivered into a folder, for example "
+                "by SNS and Data Firehose or by a Logic App, and write that"
+            )
+        return url
 
 
 class AutoLoader(Model):
@@ -122,10 +134,12 @@ class AutoLoader(Model):
     """Load a file again when its size or modification time has changed."""
     clean_source: CleanSource | None = None
     """Delete or move files once they are loaded."""
-    use_notifications: Notifications | None = Field(None, json_schema_extra=LATER)
-    """Take files from a queue of events instead of listing."""
-    backfill_interval: Duration | None = Field(None, json_schema_extra=LATER)
-    """How often a full listing catches what events missed."""
+    use_notifications: Notifications | None = None
+    """Learn of new files from events instead of listing them in every run."""
+    backfill_interval: Duration | None = None
+    """With `use_notifications`, how often a run lists all files nevertheless, to find what no event told of; `1 day`
+    when left out.
+    """
 
     @field_validator("schema_hints")
     @classmethod
@@ -142,6 +156,14 @@ class AutoLoader(Model):
                     f"the hint for {name!r} lies inside of the hint for {above!r}; write one type for both"
                 )
         return dict(hints)
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> AutoLoader:
+        if self.backfill_interval is not None and self.use_notifications is None:
+            raise ValueError(
+                "`backfill_interval` goes with `use_notifications`; without that every run lists all files anyway"
+            )
+        return self
 
     @property
     def column_hints(self) -> dict[str, str]:

@@ -116,7 +116,7 @@ ERRORS: dict[str, str] = {
     "source.glob": "The path is a glob that is not well formed.",
     "source.new_columns": "Files have a column that the table does not, and the mode is to fail then.",
     "source.options": "A reader option has a value that the reader does not know.",
-    "source.path": "The source's path, or a file that `copy_into` names, does not exist or cannot be listed.",
+    "source.path": "A source's path, its folder of events or a file of `copy_into` is not there, or cannot be listed.",
     "source.select": "`copy_into.select` does not fit the columns of the files, or gives a name twice.",
     "source.record": "A record does not parse, and `on_bad_record` is `fail`.",
     "spark": "Spark did not start, or a setting of it has a value that it does not take.",

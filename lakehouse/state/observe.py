@@ -40,6 +40,10 @@ class State:
     """The tables that are read, at their pins."""
     again: Again = NOT_AGAIN
     """Bronze: files that are taken although they are known."""
+    how: str = ""
+    """Bronze: how the files were found, in words behind their number; empty where they are listed in every run."""
+    warnings: tuple[str, ...] = ()
+    """Bronze: what was met on the way to them."""
 
 
 def listed(environment: Environment, table: Table) -> Sequence[SourceFile]:

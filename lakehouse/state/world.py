@@ -9,7 +9,8 @@ from lakehouse.lake.log import Log
 from lakehouse.names import TableName
 from lakehouse.spec.environment import Environment
 from lakehouse.spec.table import Table
-from lakehouse.state.observe import State, listed, observe, opened
+from lakehouse.state.discovery import Discovery
+from lakehouse.state.observe import State, observe, opened
 
 GROUP = 32
 """Tables that are opened together."""
@@ -36,12 +37,13 @@ class World:
         """What the table is decided on; raises StepError, and OffsetError as `observe` does."""
         self._go_on(self._places[name])
         log = self._opened(name)
-        return observe(
+        found = Discovery(self._environment, table)
+        state = observe(
             self._environment, self.control, name, table,
-            files=listed(self._environment, table),
             inputs={read: self._logs[read] for read in reads},
             looked=(log,),
         )  # fmt: skip
+        return found.into(state)
 
     def look(self, name: TableName) -> Log | None:
         """Any table, for a question about its history; as it is when it comes to its own turn."""

@@ -52,6 +52,10 @@ def test_hints_have_canonical_types() -> None:
         ({"max_files_per_trigger": 0}, "greater than 0"),
         ({"schema_evolution": "none"}, "schema_evolution"),
         ({"clean_source": {"action": "delete", "retention_duration": "7 days"}}, "more than 7 days, not 7 days"),
+        ({"backfill_interval": "1 day"}, "goes with `use_notifications`"),
+        ({"use_notifications": {"queue_url": ""}}, "at least 1"),
+        ({"use_notifications": {"queue_url": "https://acc.queue.core.windows.net/q"}}, "a queue cannot be read yet"),
+        ({"use_notifications": {"queue_url": "HTTP://localhost:9324/000000000000/q"}}, "a queue cannot be read yet"),
         ({"clean_source": {"action": "move"}}, "needs a `move_destination`"),
         ({"clean_source": {"action": "delete", "move_destination": "x"}}, "goes with `action: move`"),
     ],
@@ -83,10 +87,11 @@ def test_files_are_cleaned_after_thirty_days_and_may_be_moved_at_once() -> None:
     AutoLoader.model_validate({"clean_source": moved})
 
 
-def test_what_is_not_built_is_named() -> None:
-    loader = AutoLoader.model_validate({"infer_column_types": True, "use_notifications": {"queue_url": "events"}})
-    assert set(unavailable(loader)) == {("use_notifications",)}
-    assert list(unavailable(AutoLoader())) == []
+def test_everything_is_built() -> None:
+    told = {"use_notifications": {"queue_url": "events"}, "backfill_interval": "12 hours"}
+    loader = AutoLoader.model_validate({"infer_column_types": True, **told})
+    assert list(unavailable(loader)) == []
+    assert loader.backfill_interval == timedelta(hours=12)
 
 
 def test_copy_into_takes_files_or_a_pattern() -> None:
