@@ -12,12 +12,13 @@ import sys
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote_plus
 
 import lakehouse
 from lakehouse.engine import cleaning, session
 from tests.s3 import Server
 
-TABLES = ("csv", "json", "parquet", "moved", "deleted")
+TABLES = ("csv", "json", "parquet", "moved", "deleted", "told")
 
 
 class Later(datetime):
@@ -66,9 +67,19 @@ def main(folder: Path, here: Server, there: Server, bucket: str) -> dict[str, An
 
     here.put(bucket, **{"csv/new +.csv": "n,id\nx,7\n", "csv/a b%41.csv": "id,n\n1,changed\n"})
     here.put(bucket, **{"csv/bad.csv.gz": (folder / "good.csv.gz").read_bytes()})
+    for n, key in enumerate(("told/d=1/a b+%25.csv", "told/é.csv", "told/gone.csv", "elsewhere/x.csv")):
+        record = {
+            "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": bucket}, "object": {"key": quote_plus(key)}},
+        }
+        here.put(bucket, **{f"told-events/2024/01/{n}.json": json.dumps({"Records": [record]})})
+    here.put(bucket, **{"told-events/bad.json": "{", "told/d=1/a b+%25.csv": "id\n2\n", "told/é.csv": "id\n3\n"})
+    here.put(bucket, **{"told/silent.csv": "id\n4\n"})
+    seen["told plan"] = str(lakehouse.plan(project, select="bronze.told"))
     seen["checked"] = lakehouse.validate_data(project, "bronze.csv").to_dict()
     seen["second"] = ran(project)
-    seen["second rows"] = rows(project, "csv")
+    seen["second rows"], seen["told rows"] = rows(project, "csv"), rows(project, "told")
+    seen["told events"] = here.names(bucket, "told-events")
 
     cleaning.datetime = Later  # type: ignore[attr-defined, misc]
     seen["later"], seen["deleted"] = ran(project), here.names(bucket, "deleted")

@@ -34,6 +34,9 @@ bronze:
   moved:
     source: {{format: csv, path: "s3://{bucket}/in", options: {{header: true}}}}
     auto_loader: {{clean_source: {{action: move, retention_duration: 0 days, move_destination: "s3://{bucket}/done"}}}}
+  told:
+    source: {{format: csv, path: "s3a://{bucket}/told", options: {{header: true}}}}
+    auto_loader: {{use_notifications: {{queue_url: "s3://{bucket}/told-events"}}}}
   deleted:
     source: {{format: text, path: "s3://{bucket}/deleted"}}
     auto_loader: {{clean_source: {{action: delete}}}}
@@ -91,6 +94,7 @@ def seen(s3: Server, there: Server, tmp_path_factory: pytest.TempPathFactory) ->
         "in/d=1/a b+%.csv": "id\n1\n",
         "in/é.csv": "id\n2\n",
         "deleted/a.txt": "one\ntwo\n",
+        "told/d=0/first.csv": "id\n1\n",
     })  # fmt: skip
     there.put(bucket, **{"csv/elsewhere.csv": "id,n\n100,there\n"})
     environ = {
@@ -161,7 +165,8 @@ def test_nothing_new_starts_no_java(seen: dict[str, Any]) -> None:
 
 def test_s1_a_changed_file_is_told_and_a_repaired_one_is_loaded_with_the_new(seen: dict[str, Any]) -> None:
     assert (seen["checked"]["ok"], seen["checked"]["files"], seen["checked"]["rows"]) == (True, 2, 2)
-    assert statuses(seen, "second") == dict.fromkeys(statuses(seen, "second"), "idle") | {"csv": "completed"}
+    new = {"csv": "completed", "told": "completed"}
+    assert statuses(seen, "second") == dict.fromkeys(statuses(seen, "second"), "idle") | new
     (told,) = seen["second"]["steps"]["bronze.csv"]["warnings"]
     assert told.endswith("csv/a b%41.csv was loaded and has changed since; it is not read again")
     found = files(seen, "second", "csv")
@@ -170,6 +175,21 @@ def test_s1_a_changed_file_is_told_and_a_repaired_one_is_loaded_with_the_new(see
     }  # fmt: skip
     new = [("csv/bad.csv.gz", "5", "zipped", "None"), ("csv/new +.csv", "7", "x", "None")]
     assert rows(seen, "second rows") == sorted([*rows(seen, "rows", "csv"), *new])
+
+
+def test_files_are_loaded_by_events_that_lie_in_the_bucket_too(seen: dict[str, Any]) -> None:
+    assert "2 new of 2 files named by events" in seen["told plan"]
+    bad, outside = seen["second"]["steps"]["bronze.told"]["warnings"]
+    assert bad.startswith(f"s3://{seen['bucket']}/told-events/bad.json stays in the queue: it is not JSON")
+    assert outside == "1 event(s) name what does not lie in the source"
+    assert rows(seen, "told rows") == [
+        ("told/d=0/first.csv", "1", "0"),
+        ("told/d=1/a b+%25.csv", "2", "1"),
+        ("told/é.csv", "3", "None"),
+    ]
+    assert {path.partition(":")[0] for path in seen["second"]["files"]["told"]} == {"s3a"}
+    assert "told/silent.csv" not in str(seen["second"]["files"]["told"]), "what no event names waits for a listing"
+    assert seen["told events"] == ["told-events/bad.json"]
 
 
 def test_files_are_moved_in_the_bucket_and_deleted_when_they_are_old(seen: dict[str, Any]) -> None:
