@@ -32,22 +32,29 @@ class Event:
 
 
 def read_events(text: str) -> tuple[list[Event], str]:
-    """The events in a text, and why the rest of it cannot be read; empty when all was.
+    """The events in a text, and why some of it cannot be read; empty when all was.
 
     The text is one JSON object, several one behind the other, or lists of them. What is known to name no new file, as
     a removal, counts for nothing.
     """
     found: list[Event] = []
+    reasons: list[str] = []
     try:
         for value in _values(text):
-            found += _events(value)
-    except json.JSONDecodeError as error:
-        return found, f"it is not JSON: {error}"
-    except RecursionError:
-        return found, "it is nested too deep"
+            for part in _parts(value):
+                try:
+                    found += _events(part)
+                except ValueError as error:  # the others count
+                    reasons.append(_why(error))
     except ValueError as error:
-        return found, str(error)
-    return found, ""
+        reasons.append(_why(error))
+    except RecursionError:
+        reasons.append("it is nested too deep")
+    return found, reasons[0] if reasons else ""
+
+
+def _why(error: ValueError) -> str:
+    return f"it is not JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)
 
 
 def _values(text: str) -> Iterator[object]:
@@ -59,19 +66,28 @@ def _values(text: str) -> Iterator[object]:
         yield value
 
 
+def _parts(value: object) -> Iterator[object]:
+    """The single events of what may be a list of them."""
+    match value:
+        case list(items) | {"Records": list(items)}:
+            for item in items:
+                yield from _parts(item)
+        case _:
+            yield value
+
+
 def _events(value: object) -> Iterator[Event]:
     match value:
-        case list():
-            for item in value:
-                yield from _events(item)
         case {"Event": "s3:TestEvent"}:
             return  # sent once, when a bucket is told where to send its events
-        case {"Records": list(records)}:
-            for record in records:
-                yield from _s3(record)
         case {"Type": "Notification", "Message": str(message)}:  # SNS wraps what it was given
             for inside in _values(message):
-                yield from _events(inside)
+                for part in _parts(inside):
+                    yield from _events(part)
+        case {"eventName": str(name), "s3": dict(s3)}:
+            if name.removeprefix("s3:").startswith("ObjectCreated:"):
+                key = unquote_plus(_text(s3, "object", "key"), errors="strict")
+                yield _event(f"s3://{_text(s3, 'bucket', 'name')}/{key}")
         case {"source": "aws.s3", "detail-type": str(kind), "detail": dict(detail)}:
             if kind == "Object Created":
                 yield _event(f"s3://{_text(detail, 'bucket', 'name')}/{_text(detail, 'object', 'key')}")
@@ -83,16 +99,6 @@ def _events(value: object) -> Iterator[Event]:
             yield from _event_grid(kind, data)
         case _:
             raise ValueError("it is no event of S3 or Event Grid")
-
-
-def _s3(record: object) -> Iterator[Event]:
-    match record:
-        case {"eventName": str(name), "s3": dict(s3)}:
-            if name.removeprefix("s3:").startswith("ObjectCreated:"):
-                key = unquote_plus(_text(s3, "object", "key"), errors="strict")
-                yield _event(f"s3://{_text(s3, 'bucket', 'name')}/{key}")
-        case _:
-            raise ValueError("it has a record that is no event of S3")
 
 
 def _event_grid(kind: str, data: Mapping[str, Any]) -> Iterator[Event]:

@@ -2,7 +2,8 @@
 
 An event is a hint. What it names is looked up, and it is taken out of its queue only once the step has nothing left to
 do, so a run that dies finds it again and the ledger keeps each file to once. What no event told of is found by the next
-listing, of which the ledger has a `listed` row.
+listing, of which the ledger has a `listed` row. It does what `tests/models/events_model.py` does; whoever changes one
+changes the model first.
 """
 
 from __future__ import annotations
@@ -67,10 +68,11 @@ class Discovery:
             return
         self._overwrites = loader.allow_overwrites
         self._every = EVERY if loader.backfill_interval is None else loader.backfill_interval
-        self.source_hash = _hash(source, environment)
-        """Which files a listing gives: another hash asks for a listing of its own."""
+        queue = absolute(told.queue_url, str(environment.root))
+        self.source_hash = _hash(source, queue, environment)
+        """Which files a listing gives, and which queue tells of them: another hash asks for a listing of its own."""
         self._names = Names(source, environment.root, environment.storage)
-        self._event_files = read_folder(absolute(told.queue_url, str(environment.root)), environment.storage)
+        self._event_files = read_folder(queue, environment.storage)
         self._named = self._names.of(event for file in self._event_files for event in file.events)
         self.warnings = tuple(_warnings(self._event_files, self._named.outside))
 
@@ -118,10 +120,16 @@ class Discovery:
 
 def overdue(rows: pa.Table, source_hash: str, every: timedelta, now: datetime) -> str:
     """Why events are not enough, by the ledger's rows; empty when a listing of this source is young enough."""
-    ours = rows.filter(pc.equal(rows["fixed"], source_hash)) if rows.num_rows else rows
-    last, voided = _newest(ours, "listed"), _newest(rows, "void")
-    if last is None:
-        return "for the first time" if _newest(rows, "listed") is None else "the source was changed"
+    found = rows.filter(pc.equal(rows["kind"], "listed")).sort_by([("at", "descending")])
+    if not found.num_rows:
+        return "for the first time"
+    newest = found.select(["at", "fixed"]).slice(0, 1).to_pylist()[0]
+    if newest["fixed"] is None:
+        return "the ledger was made anew"
+    if newest["fixed"] != source_hash:  # events about the one may have been taken for strangers by the other
+        return "the source was changed"
+    last = newest["at"]
+    voided: datetime | None = pc.max(rows.filter(pc.equal(rows["kind"], "void"))["at"]).as_py()
     if voided is not None and voided > last:
         return "batches were undone"
     if timedelta(0) <= now - last < every:
@@ -129,13 +137,8 @@ def overdue(rows: pa.Table, source_hash: str, every: timedelta, now: datetime) -
     return f"the last listing is {duration_text(every)} old" if every else "with every run"
 
 
-def _newest(rows: pa.Table, kind: str) -> datetime | None:
-    found: datetime | None = pc.max(rows.filter(pc.equal(rows["kind"], kind))["at"]).as_py()
-    return found
-
-
-def _hash(source: FileSource, environment: Environment) -> str:
-    keys = source.model_dump(mode="json", include=set(_LISTED_BY))
+def _hash(source: FileSource, queue: str, environment: Environment) -> str:
+    keys = source.model_dump(mode="json", include=set(_LISTED_BY)) | {"queue": queue}
     keys["path"] = absolute(source.path, str(environment.root))
     return hashlib.sha256(json.dumps(keys, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -91,6 +91,8 @@ def rebuild(
             count = sum(s.rows for s in found)
             rows.append({"kind": "result", "batch": batch, "attempt": who, "version": version, "rows": count})
     rows += [{"kind": SKIPPED} | _file(f) for f in skipped]
+    # events about what cannot be known any more are gone: the next run lists all files
+    rows += [{"kind": "listed"}] * any(r["kind"] == "listed" for r in old)
     confirm: tuple[Confirmation, ...] = ()
     if line.cut is not None and all(c.version != line.cut for c in commits.confirmed):
         last = max([s.batch for s in stored if s.batch not in visible], default=0)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow.fs import LocalFileSystem
 
 from lakehouse.errors import StepError
 from lakehouse.sources import event_folder
@@ -66,11 +66,22 @@ def test_files_are_removed_unless_they_were_written_to(tmp_path: Path) -> None:
     assert remove([], {}) == {}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
-def test_what_cannot_be_removed_is_told(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text(event("/a"))
-    tmp_path.chmod(0o500)
-    assert "Permission" in remove(read_folder(str(tmp_path), {}), {})[str(tmp_path / "a")]
+def test_what_cannot_be_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(event(f"/{name}"))
+    found = read_folder(str(tmp_path), {})
+
+    class Guarded:
+        get_file_info = LocalFileSystem().get_file_info
+
+        def delete_file(self, path: str) -> None:
+            if path.endswith("a"):
+                raise PermissionError("denied")
+            Path(path).unlink()
+
+    monkeypatch.setattr(event_folder, "filesystem", lambda path, storage: (Guarded(), str))
+    assert remove(found, {}) == {str(tmp_path / "a"): "denied"}
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_events_come_alone_in_lists_one_per_line_and_one_behind_the_other() -> N
         ("x", "it is not JSON"),
         ("1", "it is no event of S3 or Event Grid"),
         ("{}", "it is no event of S3 or Event Grid"),
-        ('{"Records": [{}]}', "it has a record that is no event of S3"),
+        ('{"Records": [{}]}', "it is no event of S3 or Event Grid"),
         (json.dumps(s3("ObjectCreated:Put", key="")), "it has no `object.key`"),
         (json.dumps(s3("ObjectCreated:Put", key=7)), "it has no `object.key`"),
         (json.dumps(s3("ObjectCreated:Put", key="%ff")), "utf-8"),
@@ -201,5 +201,12 @@ def test_events_come_alone_in_lists_one_per_line_and_one_behind_the_other() -> N
 )  # fmt: skip
 def test_what_cannot_be_read_is_told_and_what_stands_before_it_counts(text: str, why: str) -> None:
     assert why in read_events(text)[1]
-    events, unreadable = read_events(json.dumps(S3_PUT) + "\n" + text) if text.strip() else ([Event(("",))], why)
-    assert (len(events), why in unreadable) == (1, True)
+    if text.strip():
+        events, unreadable = read_events(json.dumps(S3_PUT) + "\n" + text)
+        assert (len(events), why in unreadable) == (1, True)
+
+
+def test_an_event_that_cannot_be_read_hides_none_behind_it() -> None:
+    broken = [{"Records": [{}, *S3_PUT["Records"]]}, [7, EVENT_BRIDGE], {**SNS, "Message": "{"}, CLOUD]
+    events, unreadable = read_events("\n".join(map(json.dumps, broken)))
+    assert (len(events), unreadable) == (3, "it is no event of S3 or Event Grid")

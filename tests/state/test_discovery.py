@@ -72,8 +72,8 @@ class World:
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         self.table()
 
-    def table(self, path: str = "in", options: str = "") -> None:
-        keys = f"use_notifications: {{queue_url: events}}{self.options}{options}"
+    def table(self, path: str = "in", queue: str = "events") -> None:
+        keys = f"use_notifications: {{queue_url: {queue}}}{self.options}"
         text = f"pipeline: p\nbronze:\n  a:\n    source: {{format: text, path: {path}}}\n    auto_loader: {{{keys}}}\n"
         (self.root / "pipelines/p.yaml").write_text(text)
         project = load(self.root / "pipelines", root=self.root)
@@ -371,8 +371,14 @@ def test_a_source_that_was_changed_is_listed(world: World) -> None:
     (world.root / "other/2.txt").write_text("x")
     world.table("other")
     assert world.run() == ", all listed: the source was changed"
-    assert world.stored == Counter(["1.txt", "2.txt"])
+    world.tell(event(world.put("3.txt")))
+    assert (world.run(), world.queue) == (" named by events", 0)
     world.table("in")
+    assert world.run() == ", all listed: the source was changed"
+    assert world.stored == Counter(["1.txt", "2.txt", "3.txt"])
+    (world.root / "others").mkdir()
+    world.table("in", queue="others")
+    assert world.run() == ", all listed: the source was changed", "what lies in the other queue is not read any more"
     assert world.run() == " named by events"
 
 
@@ -389,6 +395,7 @@ def test_a_clock_that_was_wrong_asks_for_a_listing() -> None:
     rows = pa.Table.from_pylist([{"kind": "listed", "fixed": "h", "at": START + timedelta(hours=1)}], schema=schema)
     assert overdue(rows, "h", timedelta(days=1), START) == "the last listing is 1 day old"
     assert overdue(rows, "h", timedelta(days=1), START + timedelta(hours=2)) == ""
+    assert overdue(rows, "other", timedelta(days=1), START + timedelta(hours=2)) == "the source was changed"
 
 
 # --- what stays in the queue ------------------------------------------------------------------------------------------

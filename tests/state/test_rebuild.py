@@ -14,6 +14,7 @@ from lakehouse.control.ledger import COLUMNS
 from lakehouse.control.tables import FILES
 from lakehouse.errors import OffsetError
 from lakehouse.sources.base import SourceFile
+from lakehouse.state.discovery import overdue
 from lakehouse.state.ledger import judge
 from lakehouse.state.place import Commits
 from lakehouse.state.rebuild import LOST, Rebuilt, Stored, rebuild
@@ -21,6 +22,7 @@ from tests.models import ledger_model as model
 from tests.models.bridge import History, commit, file, history, ledger, ours, reachable
 
 LIMIT = 300
+DAY = timedelta(days=1)
 SCHEMA = pa.schema([(c, FILES.columns[c]) for c in COLUMNS])
 CREATED = commit(0, "CREATE TABLE")
 A, B, C = file(1, 0), file(2, 0), file(3, 0)
@@ -109,6 +111,15 @@ def test_an_older_ledger_gets_what_it_lacks() -> None:
     more = rebuild(older, log, Commits(), [stored(f, n) for n, f in enumerate((A, B, C), 1)], {}, attempt="x")
     assert [r["batch"] for r in more.rows] == [2, 2, 3, 3]
     assert judge(rows(*older.to_pylist(), *more.rows), log, Commits()).new_files([A, B, C]) == []
+
+
+def test_a_ledger_that_knew_of_a_listing_asks_for_another() -> None:
+    log = history([CREATED, ours(1, 1, "p", 0)], 1)
+    listed = {"kind": "listed", "fixed": "hash", "at": A.modified}
+    assert rebuild(rows(listed), log, Commits(), [stored(A, 1)], {}, attempt="x").rows[-1] == {"kind": "listed"}
+    assert overdue(rows(listed), "hash", DAY, A.modified) == ""
+    after = rows(listed, {"kind": "listed", "at": A.modified + timedelta(seconds=1)})
+    assert overdue(after, "hash", DAY, A.modified + timedelta(seconds=2)) == "the ledger was made anew"
 
 
 def test_rows_of_a_batch_that_is_no_commit_are_refused() -> None:
