@@ -107,3 +107,11 @@ def test_rows_of_commits_come_back(control: Control) -> None:
     assert (found.planned, found.confirmed, found.cleaned) == (((1, "a"),), (done,), {(1, "b")})
     assert found.restores == {1: 0, 5: None}
     assert DeltaTable(control.path("commits")).version() == 4, "RESTOREs and what is confirmed are one commit"
+
+
+def test_a_listing_is_noted_by_its_beginning_and_no_file_by_it(control: Control) -> None:
+    look(control).listed(AT, "hash")
+    (row,) = look(control).rows.to_pylist()
+    assert {k: v for k, v in row.items() if v is not None} == {"kind": "listed", "at": AT, "fixed": "hash"}
+    standing = judge(look(control).rows, CREATED, Commits())
+    assert (standing.new_files([ONE]), standing.next_batch, standing.open) == ([ONE], 1, None)
