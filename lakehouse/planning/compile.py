@@ -79,8 +79,7 @@ class _Compiled:
         self.names = {str(name): name for name in self.project.origins}
         for name, table in self.project.tables.items():
             self.steps.append(self.step(name, table))
-        self.problems += _shared(self.project, self.broken)
-        self.queues()
+        self.places_of_files()
         circles = list(_circles(self.steps))
         self.problems += [_cycle(self.project, ring) for ring in circles]
         # a table in a circle has no input that is known before it; each gets its turn nevertheless
@@ -123,10 +122,19 @@ class _Compiled:
             self.problems.append(Problem(where, "wrong-value", f"files cannot be moved there: {why}", fix))
         return Step(name, table, way, unique, after & self.project.tables.keys(), definition, used, late)
 
-    def queues(self) -> None:
-        """Every queue of file events is read by one table, and is no part of what that loads."""
+    def places_of_files(self) -> None:
+        """No table takes away what another reads, and every queue of file events is one table's alone."""
         sound = {n: t for n, t in self.project.tables.items() if not self.hurt(n) & {"source", "auto_loader"}}
-        for name, why, fix in misplaced_queues(sound, self.project.environment.root):
+        root = self.project.environment.root
+        for name, other in shared(sound, root):
+            where = self.project.position(name, "auto_loader", "clean_source")
+            why = f"{other} may read files of the same source, and would miss what is taken away here"
+            fix = (
+                f"read {name} in its place, or tell their files apart by folder, by the letters in which their names"
+                " begin or end, or by `path_glob_filter`"
+            )
+            self.problems.append(Problem(where, "shared-source", why, fix))
+        for name, why, fix in misplaced_queues(sound, root):
             where = self.project.position(name, "auto_loader", "use_notifications", "queue_url")
             self.problems.append(Problem(where, "wrong-value", f"events cannot be read there: {why}", fix))
 
@@ -226,18 +234,6 @@ def _circles(steps: list[Step]) -> Iterator[list[TableName]]:
         ring = [*names[first:-1], *names[:first]]
         yield ring
         graph = {name: after for name, after in graph.items() if name not in ring}
-
-
-def _shared(project: Project, broken: Mapping[TableName, Remainder]) -> Iterator[Problem]:
-    sound = {n: t for n, t in project.tables.items() if not broken.get(n, WHOLE).keys & {"source", "auto_loader"}}
-    for cleaned, other in shared(sound, project.environment.root):
-        yield Problem(
-            project.position(cleaned, "auto_loader", "clean_source"),
-            "shared-source",
-            f"{other} may read files of the same source, and would miss what is taken away here",
-            f"read {cleaned} in its place, or tell their files apart by folder, by the letters in which their names"
-            " begin or end, or by `path_glob_filter`",
-        )
 
 
 def _cycle(project: Project, ring: list[TableName]) -> Problem:
