@@ -16,6 +16,7 @@ from lakehouse.planning.checks import Check, checks_of, told
 from lakehouse.planning.cleaning import cleaning
 from lakehouse.planning.decide import Alter, Create, Settle, Work, decide
 from lakehouse.planning.decide import Decision as Decided
+from lakehouse.planning.doubts import doubts
 from lakehouse.planning.inputs import read_only
 from lakehouse.planning.late import as_planned
 from lakehouse.planning.steps import Plan, Step
@@ -168,18 +169,19 @@ def _explained(plan: Plan, step: Step, world: World, now: datetime) -> Explained
         reasons.append(decision.reason)
     source = cleaning(plan[step.name], state.standing, plan.project.environment.root, now)
     clean = [source.decision] if source is not None and source.files.num_rows else []
+    warnings = (*doubts(step, decision), *state.warnings)
     if not isinstance(decision, Work):
         return Explained(
-            step, action or "idle", "; ".join(reasons), alters=alters, maintenance=tuple(clean), warnings=state.warnings
+            step, action or "idle", "; ".join(reasons), alters=alters, maintenance=tuple(clean), warnings=warnings
         )
     upkeep = decisions(plan, world.control, step, state.log, now, world.look) if state.log else []
     return Explained(
         step, action or "run", "; ".join(reasons), decision, alters, checks_of(step), (*upkeep, *clean),
-        warnings=(*state.warnings, *_warnings(plan, step, decision)),
+        warnings=(*warnings, *_of_files(plan, step, decision)),
     )  # fmt: skip
 
 
-def _warnings(plan: Plan, step: Step, work: Work) -> tuple[str, ...]:
+def _of_files(plan: Plan, step: Step, work: Work) -> tuple[str, ...]:
     """What the format says of the first of the files to be read, where it looks at one before a run."""
     if not step.is_bronze or not work.batches:
         return ()

@@ -232,3 +232,33 @@ def test_s10_a_first_row_that_looks_like_names_is_doubted(tmp_path: Path, first:
 def lines_of(folder: Path) -> list[str]:
     text = "bronze: {a: {source: {format: csv, path: landing}}}"
     return explain(compile_(project(folder, text))).lines()
+
+
+def silver_warnings(lake: Lake, silver: str) -> list[str]:
+    """What is warned of the table when it is written so: keys of a Silver table."""
+    root = Path(lake.environment.root)
+    tables = f"bronze:\n  a: {{source: {{format: csv, path: landing}}}}\nsilver:\n  s: {{from: bronze.a, {silver}}}\n"
+    lake.project = project(root, f"pipeline: p\n{tables}")
+    (_, step) = explain(compile_(lake.project)).steps
+    return list(step.warnings)
+
+
+def test_s36_a_function_that_gives_another_value_each_time_is_doubted(lake: Lake) -> None:
+    warnings = silver_warnings(lake, "cleanse: [{derive: {r: rand(), u: upper(uuid())}}]")
+    assert [text.partition(" ")[0] for text in warnings] == ["rand()", "uuid()"]
+    assert silver_warnings(lake, "cleanse: [{derive: {n: now(), h: upper(x)}}]") == []
+
+
+def test_s40_deduplicate_before_a_plain_append_is_doubted(lake: Lake) -> None:
+    rule = "cleanse: [{deduplicate: {keys: x, order_by: x}}]"
+    (warning,) = silver_warnings(lake, rule)
+    assert warning.startswith("`deduplicate` sees the rows of one run")
+    for way in ("append: {keys: x}", "merge: {keys: x, sequence_by: x}", "overwrite: true"):
+        assert silver_warnings(lake, f"{rule}, {way}") == [], way
+
+
+def test_s89_a_changed_definition_counts_from_now_on(lake: Lake) -> None:
+    gold(lake)
+    assert silver_warnings(lake, "cleanse: [{trim: x}]") == [
+        "its definition changed since rows were last written: the new one counts from now on, stored rows stay"
+    ]

@@ -1,0 +1,42 @@
+"""What of a step looks like a mistake and is none to a run: `plan` warns of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lakehouse.cleanse.base import one_rule
+from lakehouse.planning.decide import Idle, Work
+from lakehouse.planning.steps import Step
+from lakehouse.quality import expressions
+
+
+def doubts(step: Step, decision: Work | Idle | None) -> Iterator[str]:
+    """Warnings about a step's definition, in the order of its keys."""
+    yield from _changed(step, decision)
+    yield from _without_repeats(step)
+    yield from _another_value(step)
+
+
+def _changed(step: Step, decision: Work | Idle | None) -> Iterator[str]:
+    """S89: rows that are stored were made by another definition, and stay as they are."""
+    before = decision.place.definition if decision is not None else ""
+    if step.incremental and before not in ("", step.definition):
+        yield "its definition changed since rows were last written: the new one counts from now on, stored rows stay"
+
+
+def _without_repeats(step: Step) -> Iterator[str]:
+    """S40: what one run sees once, another may bring again."""
+    words = [one_rule(written)[0].word for written in step.spec.cleanse]
+    if step.way == "append" and "deduplicate" in words and not getattr(step.options, "keys", None):
+        yield (
+            "`deduplicate` sees the rows of one run, and `append` takes those of the next as well; write"
+            " `append: {keys: …}` or `merge` where a row may come again"
+        )
+
+
+def _another_value(step: Step) -> Iterator[str]:
+    """S36: where it is not refused, as in conditions, or told as the reason to run again, as in a query."""
+    texts = [text for written in step.spec.cleanse for _, text in one_rule(written)[1].expressions()]
+    texts += step.spec.aggregate.measures.values() if step.spec.aggregate else ()
+    for name in sorted({name for text in texts for name in expressions.nondeterministic(text)}):
+        yield f"{name}() gives another value each time: a repeated attempt writes others than the one before it"
