@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from lakehouse.cleanse.base import one_rule
 from lakehouse.planning.decide import Idle, Work
-from lakehouse.planning.steps import Step
+from lakehouse.planning.steps import Plan, Step
 from lakehouse.quality import expressions
 
 
-def doubts(step: Step, decision: Work | Idle | None) -> Iterator[str]:
-    """Warnings about a step's definition, in the order of its keys."""
+def doubts(plan: Plan, step: Step, decision: Work | Idle | None) -> Iterator[str]:
+    """Warnings about a step's definition."""
     yield from _changed(step, decision)
+    yield from _floating(plan, step)
     yield from _without_repeats(step)
     yield from _another_value(step)
 
@@ -40,3 +41,25 @@ def _another_value(step: Step) -> Iterator[str]:
     texts += step.spec.aggregate.measures.values() if step.spec.aggregate else ()
     for name in sorted({name for text in texts for name in expressions.nondeterministic(text)}):
         yield f"{name}() gives another value each time: a repeated attempt writes others than the one before it"
+
+
+def _floating(plan: Plan, step: Step) -> Iterator[str]:
+    """S44: where a column is known, by a `schema`, to hold floating-point numbers that rows are told apart by."""
+    specs = [*(plan.project.tables[read.table] for read in step.reads), step.spec]
+    types = {name.casefold(): column.type for spec in specs for name, column in (spec.schema_ or {}).items()}
+    hashed = [name for written in step.spec.cleanse for name in getattr(_hash(written), "columns", ())]
+    groups = step.spec.aggregate.by.values() if step.spec.aggregate else ()
+    for what, names in (
+        (f"`{step.way}` by", getattr(step.options, "keys", None) or ()),
+        ("`by`", [name for text in groups if (name := expressions.bare_column(text))]),
+        ("`hash` of", hashed),
+    ):
+        for name in names:
+            kind = types.get(name.casefold())
+            if kind in ("float", "double"):
+                yield f"{what} {name}, a {kind}: numbers that look the same may differ in the last digit"
+
+
+def _hash(written: object) -> object:
+    rule, args = one_rule(written)
+    return args if rule.word == "hash" else None

@@ -169,7 +169,7 @@ def _explained(plan: Plan, step: Step, world: World, now: datetime) -> Explained
         reasons.append(decision.reason)
     source = cleaning(plan[step.name], state.standing, plan.project.environment.root, now)
     clean = [source.decision] if source is not None and source.files.num_rows else []
-    warnings = (*doubts(step, decision), *state.warnings)
+    warnings = (*doubts(plan, step, decision), *state.warnings)
     if not isinstance(decision, Work):
         return Explained(
             step, action or "idle", "; ".join(reasons), alters=alters, maintenance=tuple(clean), warnings=warnings

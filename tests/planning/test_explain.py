@@ -262,3 +262,18 @@ def test_s89_a_changed_definition_counts_from_now_on(lake: Lake) -> None:
     assert silver_warnings(lake, "cleanse: [{trim: x}]") == [
         "its definition changed since rows were last written: the new one counts from now on, stored rows stay"
     ]
+
+
+def test_s44_floating_point_keys_groups_and_hashes_are_doubted(lake: Lake) -> None:
+    schema = "schema: {x: double, f: float, i: int}"
+    told = "numbers that look the same may differ in the last digit"
+    for keys in ("append: {keys: [i, X]}", "merge: {keys: [x, i], sequence_by: i}"):
+        way = keys.partition(":")[0]
+        assert silver_warnings(lake, f"{schema}, {keys}")[-1].lower() == f"`{way}` by x, a double: {told}"
+    assert silver_warnings(lake, f"{schema}, append: {{keys: i}}") == []
+    hashed = "cleanse: [{hash: {into: h, columns: [f, i]}}], schema: {f: float, i: int, h: string}"
+    assert silver_warnings(lake, hashed) == [f"`hash` of f, a float: {told}"]
+    root = Path(lake.environment.root)
+    tables = f"silver:\n  s: {{from: bronze.a, {schema}}}\ngold:\n  g: {{from: silver.s, aggregate: {{by: [f, i], measures: {{n: count(*)}}}}}}"
+    lake.project = project(root, f"pipeline: p\nbronze:\n  a: {{source: {{format: csv, path: landing}}}}\n{tables}\n")
+    assert explain(compile_(lake.project)).steps[-1].warnings == (f"`by` f, a float: {told}",)
