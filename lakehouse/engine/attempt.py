@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from lakehouse import cleanse
 from lakehouse.control import commits
-from lakehouse.engine import companions, frames
+from lakehouse.engine import companions, frames, judging
 from lakehouse.engine.points import point
 from lakehouse.engine.results import ExpectationResult, StepResult
 from lakehouse.engine.run import Run, new_attempt
@@ -19,14 +19,12 @@ from lakehouse.errors import DataError
 from lakehouse.lake import commit, table
 from lakehouse.lake.log import Log
 from lakehouse.lake.signature import Signature
-from lakehouse.lake.target import Target
 from lakehouse.planning.decide import Work
-from lakehouse.planning.definition import stored_columns
 from lakehouse.planning.steps import Step
 from lakehouse.quality import evaluate as counts
 from lakehouse.quality import routing
 from lakehouse.quality.checks import Checks
-from lakehouse.quality.rows import types_of
+from lakehouse.quality.wholes import plain
 from lakehouse.spec.leaves import WAYS
 from lakehouse.state.place import Confirmation, read_back
 
@@ -78,10 +76,7 @@ def load(run: Run, step: Step, log: Log, work: Work, session: SparkSession, resu
     attempt = Attempt(run, step, log, work, session, result)
     checks = frames.checks_of(run, step)
     frame = frames.shaped(frames.read(session, step, work.inputs, checks), step, checks)
-    counted = None
-    if checks.all:
-        run.note("checking rows", step.name)
-        counted = counts.evaluate(frame, checks)
+    frame, checks, counted = judging.judged(run, step, log, session, frame, checks)
     refuse(attempt, frame, checks, counted)
     plan(attempt)
     reject(attempt, [_rejected(attempt, frame, checks)] if counted and counted.quarantined else [])
@@ -123,13 +118,14 @@ def note(attempt: Attempt, counted: counts.Evaluated | None) -> None:
     if counted is None:
         return
     found = [
-        ExpectationResult(r.name, r.action, r.judged, r.violations, r.success, r.column, r.mostly)
+        ExpectationResult(
+            r.name, r.action, r.judged, r.violations, r.success, r.column, r.mostly,
+            observed=plain(r.verdict.observed) if r.verdict else None, about="many" if r.verdict else "rows",
+        )
         for r in counted.results
-    ]
+    ]  # fmt: skip
     attempt.result.note_expectations(found)
-    attempt.result.warnings += [
-        f"{r.name}: {r.violations:,} of {r.judged:,} rows break it" for r in counted.results if r.warns
-    ]
+    attempt.result.warnings += [r.told for r in counted.results if r.warns]
     attempt.result.add(rows_rejected=counted.quarantined, rows_dropped=counted.dropped)
 
 
@@ -164,29 +160,18 @@ def write_rows(attempt: Attempt, frame: DataFrame, comments: Mapping[str, str] |
     Raises OffsetError when the table was restored between the decision and the commit.
     """
     step, run = attempt.step, attempt.run
-    columns = {name: column.type for name, column in stored_columns(step, types_of(frame)).items()}
-    noted = {n: c.comment or "" for n, c in (step.spec.schema_ or {}).items() if c.comment}
-    # a table without declared columns is what its query says; Delta bridges another type only by a new schema
-    stored = attempt.log.columns
-    other = any(stored.get(name, text) != text for name, text in columns.items())
-    target = Target(
-        step.name,
-        attempt.log.path,
-        columns,
-        attempt.log.columns,
-        attempt.log.partitioned_by,
-        {**noted, **(comments or {})},
-        # only a table's first commit finds it empty: what lies in a large one need not be looked at
-        empty=attempt.work.sequence == 1 and not attempt.log.files().num_rows,
-        widens=attempt.log.properties.get("delta.enableTypeWidening") == "true",
-        replace_schema=other and not step.incremental and step.spec.schema_ is None,
-    )
+    target = judging.target_of(step, attempt.log, frame, comments, empty=_empty(attempt))
     run.note("writing", step.name)
     beside = replace(attempt.signature, kind="alter", sequence=attempt.log.sequence or 0)
-    attempt.result.add(commits=table.enable(attempt.session, attempt.log, columns.values(), beside))
+    attempt.result.add(commits=table.enable(attempt.session, attempt.log, target.columns.values(), beside))
     with point("data", step.name), commit.signed(attempt.session, attempt.signature):
         WAYS[step.way].write(frame, target, step.options)
     return confirm(attempt)
+
+
+def _empty(attempt: Attempt) -> bool:
+    # only a table's first commit finds it empty: what lies in a large one need not be looked at
+    return attempt.work.sequence == 1 and not attempt.log.files().num_rows
 
 
 def confirm(attempt: Attempt) -> Committed | None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from lakehouse.control.store import PlanConflict
 from lakehouse.engine import attempt as attempts
-from lakehouse.engine import frames
+from lakehouse.engine import frames, judging
 from lakehouse.engine.attempt import Attempt
 from lakehouse.engine.points import point
 from lakehouse.engine.results import StepResult
 from lakehouse.engine.run import Run
 from lakehouse.errors import LakehouseError
 from lakehouse.ingest.batch import BatchRequest, Ingested
+from lakehouse.lake.log import Log
 from lakehouse.planning.decide import Batch, Work
 from lakehouse.planning.steps import Step
 from lakehouse.quality import evaluate as counts
@@ -114,7 +115,7 @@ def _commit(attempt: Attempt, state: State, batch: Batch, request: BatchRequest,
     run.note(f"reading {len(request.files):,} files", step.name)
     ingested = read_batch(attempt.session, request)
     failed = {**unreadable, **ingested.failed}
-    frame, checks, counted = judged(run, step, ingested)
+    frame, checks, counted = judged(run, step, ingested, attempt.log, attempt.session)
     attempts.refuse(attempt, frame, checks, counted)
     attempts.plan(attempt)
     if failed:
@@ -144,13 +145,15 @@ def _commit(attempt: Attempt, state: State, batch: Batch, request: BatchRequest,
     return True
 
 
-def judged(run: Run, step: Step, ingested: Ingested) -> tuple[DataFrame, Checks, counts.Evaluated | None]:
+def judged(
+    run: Run, step: Step, ingested: Ingested, log: Log | None, session: SparkSession
+) -> tuple[DataFrame, Checks, counts.Evaluated | None]:
     """The rows with a hidden column for each rule, the rules, and what they found; None without rules."""
     checks = frames.checks_of(run, step)
     frame = ingested.frame
     if step.spec.expectations:
         frame = frames.shaped(keep_input(frame), step, checks)
-    return frame, checks, counts.evaluate(frame, checks) if checks.all else None
+    return judging.judged(run, step, log, session, frame, checks)
 
 
 def _bad(attempt: Attempt, rows: DataFrame) -> DataFrame:

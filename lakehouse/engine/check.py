@@ -80,7 +80,7 @@ def check(plan: Plan, name: TableName, spark: SparkSession, rows: int | None = N
     for batch in _batches(step, state):
         found.files += len(batch.files)
         try:
-            known = _check_batch(run, step, batch, known, rows, found)
+            known = _check_batch(run, step, state, batch, known, rows, found)
         except (StepError, DataError) as error:
             kind = "columns" if error.code == "source.new_columns" else "step"
             found.problems.append(DataProblem(kind, error.message))
@@ -100,7 +100,7 @@ def _batches(step: Step, state: State) -> Iterator[Batch]:
 
 
 def _check_batch(
-    run: Run, step: Step, batch: Batch, known: Mapping[str, str], rows: int | None, found: DataCheck
+    run: Run, step: Step, state: State, batch: Batch, known: Mapping[str, str], rows: int | None, found: DataCheck
 ) -> Mapping[str, str]:
     """Add what the batch has to the check; returns the columns that the table would have after it."""
     from lakehouse.ingest import read
@@ -122,12 +122,12 @@ def _check_batch(
         found.problems.append(DataProblem("file", why, file=path))
     found.problems += _records(ingested)
     found.problems += _rescued(ingested.frame, rescued, step)
-    if (counted := bronze.judged(run, step, ingested)[2]) is not None:
+    if (counted := bronze.judged(run, step, ingested, state.log, session)[2]) is not None:
         loaded -= counted.quarantined + counted.dropped
         found.problems += [
-            DataProblem(r.name, f"{r.violations:,} of {r.judged:,} rows break it", r.violations)
+            DataProblem(r.name, r.told.partition(": ")[2], None if r.verdict else r.violations)
             for r in counted.results
-            if r.violations
+            if r.violations or not r.success
         ]
     found.rows += loaded
     changes = {**ingested.new_columns, **ingested.changed_columns}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import logging
 import os
 import socket
@@ -196,6 +197,7 @@ def _write_step(audit: Audit, run: Run, result: StepResult) -> None:
                 judged=rule.judged,
                 violations=rule.violations,
                 mostly=rule.mostly,
+                observed=None if rule.observed is None else json.dumps(rule.observed, ensure_ascii=False),
                 sample=[s for s in result.samples if s.get("name") == rule.name] or None,
             )
         for item in result.maintenance:

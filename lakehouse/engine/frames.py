@@ -12,7 +12,7 @@ from lakehouse.names import TableName
 from lakehouse.planning.ranges import Range
 from lakehouse.planning.references import parse_query, replaced
 from lakehouse.planning.steps import Step
-from lakehouse.quality import expectations, schema
+from lakehouse.quality import schema
 from lakehouse.quality.binding import bound
 from lakehouse.quality.checks import Checks
 from lakehouse.quality.rows import keep_input
@@ -61,7 +61,7 @@ def view_name(name: TableName) -> str:
 
 
 def shaped(frame: DataFrame, step: Step, checks: Checks) -> DataFrame:
-    """The rows as they will be stored, with a hidden column for every check that a row can break."""
+    """The rows as they will be stored, with a hidden column for every check but those of `expectations`."""
     spec, way = step.spec, WAYS[step.way]
     if not step.is_bronze:
         frame = keep_input(frame)
@@ -73,4 +73,4 @@ def shaped(frame: DataFrame, step: Step, checks: Checks) -> DataFrame:
         frame = schema.enforce(frame, spec.schema_, checks, keep_others=step.keeps_others)
     if hasattr(way, "controls"):
         frame = way.controls(frame, step.options, checks)
-    return expectations.judge(frame, spec.expectations, checks)
+    return frame

@@ -52,11 +52,17 @@ class ExpectationResult:
     passed: bool
     column: str | None = None
     mostly: float | None = None
+    observed: Any = None
+    """The figure that a rule about many rows saw, of the newest commit or the newest that it did not hold for."""
+    about: str = "rows"
+    """`rows`, or `many` for a rule that is true or false as a whole."""
 
     def plus(self, other: ExpectationResult) -> ExpectationResult:
         """Both together: batches of one step."""
         judged, violations = self.judged + other.judged, self.violations + other.violations
-        return replace(self, judged=judged, violations=violations, passed=self.passed and other.passed)
+        seen = self.observed if other.passed and not self.passed else other.observed
+        passed = self.passed and other.passed
+        return replace(self, judged=judged, violations=violations, passed=passed, observed=seen)
 
 
 @dataclass

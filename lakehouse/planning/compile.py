@@ -108,13 +108,19 @@ class _Compiled:
                     reads.append(read)
                     self.change(name, read, ("from", index))
         names = self.names
+        compared: frozenset[TableName] = frozenset()
         for index, dependency in enumerate(table.depends_on or ()):
             if dependency not in names and "depends_on" not in hurt:
                 self.unknown(dependency, name, "depends_on", index)
         definition, used = definition_of(table, self.project.variables_of(name))
         late = frozenset(self.project.late_references(name, used))
         self.secrets(name, used)
-        after = frozenset(r.table for r in reads) | {names[d] for d in table.depends_on or () if d in names}
+        for rule, expectation in table.expectations.items() if "expectations" not in hurt else ():
+            other = getattr(expectation.core, "other", None)
+            place = ("expectations", rule, expectation.word, "other_table_name")
+            if other and self.known(name, TableName.parse(other), place):
+                compared |= {TableName.parse(other)} - {name}
+        after = compared | frozenset(r.table for r in reads) | {names[d] for d in table.depends_on or () if d in names}
         unique = tuple(dict.fromkeys(reads))
         if not hurt & {"source", "auto_loader"} and (why := misplaced(table, self.project.environment.root)):
             where = self.project.position(name, "auto_loader", "clean_source", "move_destination")

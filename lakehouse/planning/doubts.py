@@ -8,12 +8,14 @@ from lakehouse.cleanse.base import one_rule
 from lakehouse.planning.decide import Idle, Work
 from lakehouse.planning.steps import Plan, Step
 from lakehouse.quality import expressions
+from lakehouse.quality.core.unique import UniqueExpectation
 
 
 def doubts(plan: Plan, step: Step, decision: Work | Idle | None) -> Iterator[str]:
     """Warnings about a step's definition."""
     yield from _changed(step, decision)
     yield from _floating(plan, step)
+    yield from _always_true(step)
     yield from _without_repeats(step)
     yield from _another_value(step)
 
@@ -63,3 +65,11 @@ def _floating(plan: Plan, step: Step) -> Iterator[str]:
 def _hash(written: object) -> object:
     rule, args = one_rule(written)
     return args if rule.word == "hash" else None
+
+
+def _always_true(step: Step) -> Iterator[str]:
+    """S50: uniqueness of what the way to write keeps unique itself."""
+    keys = {key.casefold() for key in getattr(step.options, "keys", None) or ()}
+    for name, rule in step.spec.expectations.items():
+        if keys and isinstance(rule.core, UniqueExpectation) and keys <= {n.casefold() for n in rule.core.columns()}:
+            yield f"{name} always holds: `{step.way}` keeps one row of each {', '.join(step.options.keys)}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
+from lakehouse.quality.core.base import CoreExpectation
 from lakehouse.quality.models import Action, SchemaAction
 from lakehouse.quality.rows import keep_input, types_of
 from lakehouse.quality.texts import value_text
@@ -53,6 +55,27 @@ class Check:
         return self.action in ("drop", "quarantine")
 
 
+@dataclass(frozen=True)
+class Whole:
+    """One rule about many rows together, or about the table: it has no finding in any row."""
+
+    index: int
+    name: str
+    rule: CoreExpectation
+    action: Action
+    columns: Mapping[str, str]
+    """The columns that it names, as written -> as the frame has them."""
+    secret: bool
+    """What is observed may not be shown (S60)."""
+    mostly: float | None = None
+
+    @property
+    def column(self) -> str | None:
+        """The column it is about, when it is one."""
+        named = sorted(self.rule.names())
+        return self.columns.get(named[0], named[0]) if len(named) == 1 else None
+
+
 class Checks:
     """Collects the checks of an attempt while its frame is built, and what the rules need to know on the way."""
 
@@ -73,13 +96,33 @@ class Checks:
         self.pii = frozenset(name.casefold() for name in pii)
         self.rescued_column = rescued_column
         self._all: list[Check] = []
+        self.wholes: list[Whole] = []
         self._casts: dict[str, tuple[Check, ...]] = {}
         self._origins: dict[str, frozenset[str]] = {}
 
+    def copy(self) -> Checks:
+        """The same checks, to which others can be added without these knowing."""
+        other = copy(self)
+        other._all, other.wholes = list(self._all), list(self.wholes)
+        other._casts, other._origins = dict(self._casts), dict(self._origins)
+        return other
+
     @property
     def all(self) -> Sequence[Check]:
-        """The checks in the order of their rules."""
+        """The checks of rows in the order of their rules."""
         return tuple(self._all)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is to be counted."""
+        return bool(self._all or self.wholes)
+
+    def whole(self, name: str, rule: CoreExpectation, action: Action, columns: Mapping[str, str]) -> None:
+        """Add a rule about many rows or the table."""
+        named = {rule_column.casefold() for rule_column in columns.values()}
+        named |= {origin for column in columns.values() for origin in self.origins(column)}
+        secret = bool(named & self._secrets())
+        self.wholes.append(Whole(len(self.wholes), name, rule, action, columns, secret, rule.mostly))
 
     def add(
         self,

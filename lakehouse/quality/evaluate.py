@@ -1,13 +1,18 @@
-"""Job 0: one aggregate that counts what every check found and decides whether the step may write."""
+"""Job 0: one aggregate that counts what every check found, and the figures of the rules about many rows.
+
+It decides whether the step may write.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lakehouse.quality.checks import Check, Checks
+from lakehouse.quality.checks import Check, Checks, Whole
+from lakehouse.quality.core.base import Verdict
 from lakehouse.quality.models import Action
+from lakehouse.quality.wholes import NewTable, figures, verdicts
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -17,9 +22,11 @@ if TYPE_CHECKING:
 class Result:
     """What one check found."""
 
-    check: Check
+    check: Check | Whole
     judged: int
     violations: int
+    verdict: Verdict | None = None
+    """Of a rule about many rows; it decides then, not the counts."""
 
     @property
     def name(self) -> str:
@@ -44,6 +51,8 @@ class Result:
     @property
     def success(self) -> bool:
         """Whether enough of the judged rows pass: `mostly` of them, or all."""
+        if self.verdict is not None:
+            return self.verdict.success
         if self.mostly is None or self.judged == 0:
             return self.violations == 0
         return (self.judged - self.violations) / self.judged >= self.mostly
@@ -53,12 +62,19 @@ class Result:
         """Whether the step must write nothing because of this check (S53, S53a)."""
         if self.success or self.action == "warn":
             return False
-        return self.action == "fail" or self.mostly is not None
+        return self.action == "fail" or self.mostly is not None or self.verdict is not None
 
     @property
     def warns(self) -> bool:
         """Whether the check is worth a warning: a `warn` rule that is broken too often."""
         return self.action == "warn" and not self.success
+
+    @property
+    def told(self) -> str:
+        """What it found, for people."""
+        if self.verdict is not None:
+            return f"{self.name}: {self.verdict.text}"
+        return f"{self.name}: {self.violations:,} of {self.judged:,} rows break it"
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,11 @@ class Evaluated:
         return self.rows - self.quarantined - self.dropped
 
     @property
+    def of_rows(self) -> Sequence[Result]:
+        """What the checks of rows found, which have findings in the frame."""
+        return [result for result in self.results if isinstance(result.check, Check)]
+
+    @property
     def failing(self) -> Sequence[Result]:
         """The checks because of which nothing may be written."""
         return [result for result in self.results if result.fails]
@@ -84,16 +105,19 @@ class Evaluated:
     def message(self) -> str:
         """Why nothing may be written, a line for each failing check."""
         return "\n".join(
-            f"{r.name}: {r.violations:,} of {r.judged:,} rows break it"
-            + (f", {r.mostly:.10g} of them must pass" if r.mostly is not None else "")
+            r.told + (f", {r.mostly:.10g} of them must pass" if r.mostly is not None and r.verdict is None else "")
             for r in self.failing
         )
 
 
-def evaluate(frame: DataFrame, checks: Checks, extra: Mapping[str, Column] | None = None) -> Evaluated:
+def evaluate(
+    frame: DataFrame, checks: Checks, extra: Mapping[str, Column] | None = None, table: NewTable | None = None
+) -> Evaluated:
     """Count rows, and for each check the rows that it judged and that broke it, in ONE Spark job.
 
-    Only the columns that the checks name are read. `extra` are further aggregates, by name, for the same job.
+    Only the columns that the checks name are read. `extra` are further aggregates, by name, for the same job. Rules
+    that need more than one aggregate over the rows have jobs of their own after it; those about the table ask `table`,
+    by default one that holds the rows that are left and no others.
     """
     from pyspark.sql import functions as F
 
@@ -109,9 +133,11 @@ def evaluate(frame: DataFrame, checks: Checks, extra: Mapping[str, Column] | Non
     if dropped is not None:
         wanted.append(F.count_if(dropped if quarantined is None else dropped & ~quarantined).alias("dropped"))
     wanted += [column.alias(f"x_{name}") for name, column in (extra or {}).items()]
+    removed = broken(checks, "quarantine", "drop")
+    wanted += [column.alias(name) for name, column in figures(frame, checks, removed).items()]
     (row,) = frame.agg(*wanted).collect()
     counts = row.asDict()
-    return Evaluated(
+    evaluated = Evaluated(
         rows=counts["rows"],
         quarantined=counts.get("quarantined", 0),
         dropped=counts.get("dropped", 0),
@@ -120,6 +146,15 @@ def evaluate(frame: DataFrame, checks: Checks, extra: Mapping[str, Column] | Non
         ],
         extra={name: counts[f"x_{name}"] for name in extra or {}},
     )
+    if not checks.wholes:
+        return evaluated
+    told = verdicts(frame, checks, removed, counts, evaluated.accepted, table)
+    wholes = [_result(whole, verdict, evaluated.accepted) for whole, verdict in told]
+    return replace(evaluated, results=[*evaluated.results, *wholes])
+
+
+def _result(whole: Whole, verdict: Verdict, rows: int) -> Result:
+    return Result(whole, rows if verdict.judged is None else verdict.judged, verdict.unexpected or 0, verdict)
 
 
 def broken(checks: Checks, *actions: Action) -> Column | None:

@@ -10,7 +10,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 from lakehouse.model import LATER, Model
 from lakehouse.quality import expressions
 from lakehouse.quality.core import EXPECTATIONS
-from lakehouse.quality.core.base import CoreExpectation
+from lakehouse.quality.core.base import CoreExpectation, OnlyRowsHaveShares
 from lakehouse.quality.fields import Condition, TypeText
 
 Action = Literal["warn", "drop", "quarantine", "fail"]
@@ -105,7 +105,10 @@ class Expectation(_Words):
             raise ValueError(
                 f"an expectation has exactly one rule, this one {found}; write `expect:` or one `expect_…:`"
             )
-        inner = self.core.mostly if self.core else None
+        core = self.core
+        if core is not None and isinstance(core, OnlyRowsHaveShares) and self.mostly not in (None, 1):
+            raise ValueError(f"`mostly` is for rules about single rows; {self.word} is true or false as a whole")
+        inner = core.mostly if core else None
         if inner is not None and self.mostly is not None and inner != self.mostly:
             raise ValueError(f"`mostly` is given twice, as {self.mostly:g} and as {inner:g}; give it once")
         return self
@@ -119,6 +122,11 @@ class Expectation(_Words):
     def core(self) -> CoreExpectation | None:
         """The arguments of the core expectation, or None for a condition."""
         return next((v for w in EXPECTATIONS if (v := getattr(self, w, None)) is not None), None)
+
+    @property
+    def routes(self) -> bool:
+        """Whether it is about single rows, which can be dropped or set aside."""
+        return self.core is None or self.core.routes
 
     @property
     def share(self) -> float | None:

@@ -33,7 +33,8 @@ def accepted(frame: DataFrame, checks: Checks, evaluated: Evaluated | None = Non
 
     from pyspark.sql import functions as F
 
-    clean = {r.check.index for r in evaluated.results if not r.violations} if evaluated is not None else set()
+    counted = evaluated.of_rows if evaluated is not None else ()
+    clean = {result.check.index for result in counted if not result.violations}
     kept = [F.col(check.found).isNull() for check in checks.all if check.removes and check.index not in clean]
     return frame.filter(reduce(and_, kept)) if kept else frame
 
@@ -83,7 +84,7 @@ def samples(frame: DataFrame, checks: Checks, evaluated: Evaluated, limit: int =
 
     from pyspark.sql import functions as F
 
-    failing = {result.check.index for result in evaluated.failing}
+    failing = {result.check.index for result in evaluated.of_rows if result.fails}
     found = [F.col(check.found).isNotNull() for check in checks.all if check.index in failing]
     if not found:
         return []

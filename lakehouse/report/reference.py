@@ -168,7 +168,7 @@ def _expectations() -> Iterator[Section]:
     shared = set(keys_of(CoreExpectation))
     for name, kind in sorted(EXPECTATIONS.items(), key=lambda item: (not item[1].available, item[0])):
         own = [row for row in rows_of(kind) if row[0].strip("`") not in shared]
-        yield Section(name, _doc(kind), own, later=not kind.available)
+        yield Section(name, f"{_doc(kind)} {kind.about}", own, later=not kind.available)
 
 
 def _ways() -> Iterator[Section]:

@@ -55,7 +55,13 @@ def _maintenance(console: Console, result: RunResult) -> None:
 
 
 def _expectations(console: Console, result: RunResult) -> None:
-    broken = [(step.name, item) for step in result.steps.values() for item in step.expectations if item.violations]
+    every = [(step.name, item) for step in result.steps.values() for item in step.expectations]
+    for name, item in every:
+        if item.about == "many" and not item.passed:
+            seen = "" if item.observed is None else f", observed {item.observed}"
+            meaning = "nothing was written" if item.action == "fail" else "kept"
+            console.print(Text(f"  {name!s:<20} {item.name:<24} does not hold{seen}: {meaning}", style="red"))
+    broken = [(name, item) for name, item in every if item.violations and item.about == "rows"]
     if broken:
         console.print(Text("\nRules that rows broke", style="bold"))
     for name, item in broken:

@@ -7,6 +7,8 @@ from typing import Any
 
 from lakehouse.errors import Problem
 from lakehouse.model import unavailable
+from lakehouse.quality.core.base import TableRowsExpectation
+from lakehouse.quality.core.unique import UniqueExpectation
 from lakehouse.spec.leaves import WAYS
 from lakehouse.spec.nodes import MapNode, Mark, Node, Scalar, position, short
 from lakehouse.spec.table import Table
@@ -197,6 +199,7 @@ def _twice(keys: Loc, names: Sequence[str]) -> Iterator[_Finding]:
 
 
 def _actions(layer: str, table: Table) -> Iterator[_Finding]:
+    yield from _about_many(table)
     if layer != "gold" or (table.aggregate is None and table.sql is None):
         return
     fix = "write `warn` or `fail`, or check the rows in Silver"
@@ -206,3 +209,23 @@ def _actions(layer: str, table: Table) -> Iterator[_Finding]:
             yield ("expectations", name, "on_violation"), "wrong-value", message, fix
     if table.expectations_on_violation in ("drop", "quarantine"):
         yield ("expectations_on_violation",), "wrong-value", message, fix
+
+
+def _about_many(table: Table) -> Iterator[_Finding]:
+    """Rules about many rows or the table have no row to drop or to set aside."""
+    shared = table.expectations_on_violation
+    history = table.merge is not None and table.merge.stored_as_scd_type == 2
+    for name, expectation in table.expectations.items():
+        action = expectation.on_violation or shared
+        if history and isinstance(expectation.core, UniqueExpectation | TableRowsExpectation):
+            message = f"`{expectation.word}` on a table that keeps a history is not available yet"
+            yield ("expectations", name, expectation.word), "not-available-yet", message, ""
+        if expectation.routes or action not in ("drop", "quarantine"):
+            continue
+        message = f"{expectation.word} is not about single rows, so there is none to {_DONE[action]}"
+        fix = "write `on_violation: warn` or `fail`"
+        key = ("on_violation",) if expectation.on_violation else ()
+        yield ("expectations", name, *key), "wrong-value", message, fix
+
+
+_DONE = {"drop": "drop", "quarantine": "put in quarantine"}

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from lakehouse.model import Model, SomeTime
 from lakehouse.names import is_identifier, quoted
 from lakehouse.quality import expressions
+from lakehouse.quality.after import After, replaced
 from lakehouse.quality.binding import bound
 from lakehouse.quality.fields import Condition, GroupCondition, GroupExpression, Measures
 from lakehouse.quality.flow import Flow, Kind, Value, changed, used, value
@@ -146,6 +147,11 @@ def flow(options: Aggregate) -> Sequence[Flow]:
     made |= _measured(options.measures)
     groups = Flow(made, gone=CARRIED, only=tuple(made), rows=rows)
     return [groups] if options.having is None else [groups, Flow(rows=used(options.having, Kind.FILTER))]
+
+
+def after(frame: DataFrame, there: DataFrame | None, target: Target, options: Aggregate) -> After:
+    """Nothing that is stored stays: the table holds the groups of this run."""
+    return replaced(frame)
 
 
 def write(frame: DataFrame, target: Target, options: Aggregate) -> None:

@@ -9,11 +9,12 @@ from pydantic import Field, model_validator
 
 from lakehouse.model import Model, Names
 from lakehouse.names import quoted
+from lakehouse.quality.after import COULD, OUT, After, flagged, matched
 from lakehouse.quality.flow import Flow, Kind
 from lakehouse.write.base import add, arrival, only_true, stored, view
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from lakehouse.lake.target import Target
 
@@ -40,6 +41,32 @@ def flow(options: Append) -> Sequence[Flow]:
     return [Flow(rows=frozenset((name, Kind.JOIN) for name in options.keys or ()))]
 
 
+def after(frame: DataFrame, there: DataFrame | None, target: Target, options: Append) -> After:
+    """All that is stored stays; with `keys` of the frame only the first row of every key that is not stored gets in."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    order = _order(frame, target)
+    could = ~F.col(OUT)
+    if options.keys is None:
+        return After(flagged(frame, could, could, could), order, there, there)
+    if there is not None:
+        marks = [f"__m{index}" for index in range(len(options.keys))]
+        known = there.select(*(F.col(quoted(key)).alias(mark) for key, mark in zip(options.keys, marks, strict=True)))
+        known = known.distinct().withColumn("__known", F.lit(True))
+        frame = frame.join(known, matched(options.keys, marks), "left").drop(*marks)
+        could = could & F.col("__known").isNull()
+    line = Window.partitionBy(*(quoted(key) for key in options.keys)).orderBy(OUT, *order)
+    ranked = flagged(frame.withColumn("__rank", F.row_number().over(line)), could, could, could)
+    stays = F.col(COULD) & (F.col("__rank") == 1)
+    rows = flagged(ranked, stays, F.col(COULD), stays).drop("__rank", "__known")
+    return After(rows, order, there, there, options.keys)
+
+
+def _order(frame: DataFrame, target: Target) -> list[Column]:
+    return arrival(frame, {name: target.columns[name] for name in stored(frame, target)})
+
+
 def write(frame: DataFrame, target: Target, options: Append) -> None:
     """Append the frame, or with `keys` the first row of every key that the table does not have, in one commit."""
     if options.keys is None:
@@ -53,7 +80,7 @@ def _missing_keys(frame: DataFrame, target: Target, keys: tuple[str, ...]) -> No
     from pyspark.sql import functions as F
 
     columns = stored(frame, target)
-    order = arrival(frame, {name: target.columns[name] for name in columns})
+    order = _order(frame, target)
     # an insert-only MERGE would insert every duplicate of its source, so the first of each key is picked before
     rank = F.row_number().over(Window.partitionBy(*(quoted(key) for key in keys)).orderBy(*order))
     first = frame.withColumn("__rank", rank).where("__rank = 1").select(*(quoted(name) for name in columns))

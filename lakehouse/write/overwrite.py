@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import model_validator
 
 from lakehouse.model import Model
+from lakehouse.quality.after import After, replaced
 from lakehouse.write.base import only_true, selected
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ class Overwrite(Model):
 Options = Overwrite
 INCREMENTAL = False
 """The inputs are read whole."""
+
+
+def after(frame: DataFrame, there: DataFrame | None, target: Target, options: Model) -> After:
+    """Nothing that is stored stays."""
+    return replaced(frame)
 
 
 def write(frame: DataFrame, target: Target, options: Model) -> None:

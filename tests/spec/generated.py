@@ -19,7 +19,7 @@ from lakehouse.cleanse import literals, rows
 from lakehouse.lake.types import canonical
 from lakehouse.quality import fields as sql
 from lakehouse.quality.core import base as core
-from lakehouse.quality.core import compare
+from lakehouse.quality.core import compare, query, table_columns, table_rows
 from lakehouse.quality.models import Expectation
 from lakehouse.sources import auto_loader
 from lakehouse.sources import base as sources
@@ -99,6 +99,10 @@ SPECIAL: dict[Callable[..., Any], Strategy] = {
     compare._one: SCALARS | st.none(),
     compare._one_kind: st.lists(st.integers(), max_size=3) | st.lists(TEXT, max_size=3) | st.lists(st.none() | st.booleans(), max_size=2),
     aggregate._groups: NAMES | st.dictionaries(NAMES, ROWS, max_size=3) | st.lists(NAMES | st.dictionaries(NAMES, ROWS, min_size=1, max_size=2), max_size=3),
+    table_columns._known: st.sampled_from(["IntegerType", "StringType", "NumericType"]),
+    table_columns._some_known: st.lists(st.sampled_from(["LongType", "DecimalType"]), min_size=1, max_size=2),
+    table_rows._a_table: TABLES,
+    query._reads_the_rows: st.sampled_from(["SELECT * FROM {batch} WHERE a > 1", "SELECT ': # ${a}' FROM {batch}\n;"]),
     literals.one_or_many: SCALARS | st.lists(SCALARS, min_size=1, max_size=3),
 }  # fmt: skip
 """What the validators of the fields take."""

@@ -47,13 +47,17 @@ Values = Annotated[tuple[Any, ...], AfterValidator(_one_kind)]
 """Numbers, texts or booleans, not mixed; NULL may be among them and has no effect, as NULL is not judged."""
 
 
+def is_number(type_text: str) -> bool:
+    """Whether values of the type are numbers."""
+    return type_text in _NUMBERS or type_text.startswith("decimal")
+
+
 def literal(value: object, type_text: str) -> Column:
     """The value as a literal that can be compared with a column of this type; raises ValueError where it cannot."""
     from pyspark.sql import functions as F
 
     kind = _kind(value)
-    is_number = type_text in _NUMBERS or type_text.startswith("decimal")
-    if (kind == "number" and is_number) or (kind == "text" and type_text == "string"):
+    if (kind == "number" and is_number(type_text)) or (kind == "text" and type_text == "string"):
         return F.lit(value)
     if kind == "boolean" and type_text == "boolean":
         return F.lit(value)

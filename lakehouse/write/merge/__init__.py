@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lakehouse.errors import StepError
+from lakehouse.quality.after import After
 from lakehouse.write.merge import scd1, scd2
 from lakehouse.write.merge.options import Merge, stored_columns
 from lakehouse.write.merge.sequence import controls, flow, reads, sequence_type
@@ -13,11 +15,18 @@ if TYPE_CHECKING:
 
     from lakehouse.lake.target import Target
 
-__all__ = ["Merge", "Options", "controls", "flow", "reads", "sequence_type", "stored_columns", "write"]
+__all__ = ["Merge", "Options", "after", "controls", "flow", "reads", "sequence_type", "stored_columns", "write"]
 
 Options = Merge
 INCREMENTAL = True
 """Only what is new in the inputs is read."""
+
+
+def after(frame: DataFrame, there: DataFrame | None, target: Target, options: Merge) -> After:
+    """The newest row of every key stays, of the frame and of what is stored; raises StepError for a history."""
+    if options.stored_as_scd_type == 2:
+        raise StepError("uniqueness and row counts are not available yet for a history (`stored_as_scd_type: 2`)")
+    return scd1.after(frame, there, target, options)
 
 
 def write(frame: DataFrame, target: Target, options: Merge) -> None:

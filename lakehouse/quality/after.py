@@ -1,0 +1,74 @@
+"""The table as it would be after the commit: which rows of a frame get in, and which stored ones stay (S50, S51)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lakehouse.names import quoted
+from lakehouse.quality.rows import visible
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+OUT = "__out"
+"""Hidden column: whether a rule turns the row away."""
+STAYS = "__stays"
+"""Hidden column: whether the row is in the table after the commit."""
+COULD = "__could"
+"""Hidden column: whether it would be if others were turned away."""
+ADDS = "__adds"
+"""Hidden column: whether it is one row more, not another one's successor."""
+
+
+@dataclass(frozen=True)
+class After:
+    """What a way to write makes of a frame that has the hidden column `OUT`."""
+
+    rows: DataFrame
+    """The frame with `STAYS`, `COULD` and `ADDS`, as many rows as before."""
+    order: Sequence[Column]
+    """What orders the rows, the earlier one first."""
+    rest: DataFrame | None = None
+    """The stored rows that stay; None when there are none."""
+    stored: DataFrame | None = None
+    """All stored rows."""
+    keys: tuple[str, ...] = ()
+    """Of rows with the same values here one stays; which, may change when another is turned away."""
+
+
+Stays = Callable[["DataFrame"], After]
+
+
+def flagged(frame: DataFrame, stays: Column, could: Column, adds: Column) -> DataFrame:
+    """The frame with the three flags; NULL is false."""
+    from pyspark.sql import functions as F
+
+    flags = {STAYS: stays, COULD: could, ADDS: adds}
+    return frame.withColumns({name: F.coalesce(flag, F.lit(False)) for name, flag in flags.items()})
+
+
+def replaced(frame: DataFrame) -> After:
+    """Nothing that is stored stays, and every row gets in that no rule turns away."""
+    from pyspark.sql import functions as F
+
+    kept = ~F.col(OUT)
+    return After(flagged(frame, kept, kept, kept), [content(frame)])
+
+
+def content(frame: DataFrame) -> Column:
+    """A hash of the row's own values, which orders rows that nothing else does."""
+    from pyspark.sql import functions as F
+
+    return F.xxhash64(F.to_json(F.struct(*[F.col(quoted(name)) for name in visible(frame.columns)])))
+
+
+def matched(names: Sequence[str], marks: Sequence[str]) -> Column:
+    """Where the columns have the values of the others; NULL equals NULL."""
+    from functools import reduce
+    from operator import and_
+
+    from pyspark.sql import functions as F
+
+    return reduce(and_, [F.col(quoted(n)).eqNullSafe(F.col(m)) for n, m in zip(names, marks, strict=True)])
