@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lakehouse.errors import Problem, nearest, suggestion
@@ -29,6 +29,7 @@ from lakehouse.spec.nodes import (
 from lakehouse.spec.project import TASKS, Origin
 from lakehouse.spec.rules import not_built, table_problems
 from lakehouse.spec.secrets import plain_secrets
+from lakehouse.spec.suites import with_suites
 from lakehouse.spec.translate import Loc
 from lakehouse.spec.validate import judge, validated
 from lakehouse.spec.variables import Variables
@@ -189,6 +190,9 @@ class Reading:
         self.names[str(name).casefold()] = made.mark
         if wrong := name_problem(name.table, made.mark, "task" if name.layer == TASKS else "table"):
             self.problems.append(wrong)
+        if name.layer != TASKS:
+            root = self.settings.environment.root
+            made = replace(made, node=with_suites(made.node, root, self.problems, self.settings.sources))
         self.origins[name] = Origin(made.node, made.mark, pipeline, values, frozenset(made.values))
         kind = Task if name.layer == TASKS else Table
         self.problems += plain_secrets(made.node)

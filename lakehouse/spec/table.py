@@ -62,13 +62,23 @@ Inputs = Annotated[
 """A table, or a list of tables; a name alone will do."""
 
 
+def _json(path: str) -> str:
+    if not path.endswith(".json"):
+        raise ValueError("a suite is a `.json` file")
+    return path
+
+
+SuiteFile = Annotated[str, AfterValidator(_json)]
+"""A path."""
+
+
 class Suite(Model):
     """A file of expectations as Great Expectations stores them."""
 
-    file: str
+    file: SuiteFile
     """Path of the suite's JSON file, from the project's folder."""
     on_violation: Literal["warn", "drop", "quarantine", "fail"] = "warn"
-    """What becomes of a row that breaks one of them."""
+    """What becomes of a row that breaks one of them; one that is not about single rows fails the step then."""
 
 
 class ForeignKey(Model):
@@ -134,8 +144,8 @@ class Table(Ways, StepKeys):
     """Name -> rule that rows or the table must meet."""
     expectations_on_violation: Literal["warn", "drop", "quarantine", "fail"] = "warn"
     """What becomes of a row that breaks an expectation which does not say so itself."""
-    expectation_suites: tuple[Suite, ...] | None = Field(None, json_schema_extra=LATER)
-    """Files of expectations."""
+    expectation_suites: tuple[Suite, ...] | None = None
+    """Files of expectations, of Great Expectations 0.18 or 1.x; each becomes an entry of `expectations`."""
     refresh: Annotated[Literal["auto", "incremental", "full"] | None, _built("refresh", "incremental", "full")] = None
     """How a table that is a function of its inputs is brought up to date; `auto` by default."""
     partitioned_by: Names | None = None

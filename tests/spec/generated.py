@@ -7,6 +7,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
 from hypothesis import strategies as st
@@ -101,6 +102,7 @@ SPECIAL: dict[Callable[..., Any], Strategy] = {
     aggregate._groups: NAMES | st.dictionaries(NAMES, ROWS, max_size=3) | st.lists(NAMES | st.dictionaries(NAMES, ROWS, min_size=1, max_size=2), max_size=3),
     table_columns._known: st.sampled_from(["IntegerType", "StringType", "NumericType"]),
     table_columns._some_known: st.lists(st.sampled_from(["LongType", "DecimalType"]), min_size=1, max_size=2),
+    tables_module._json: st.just(str(Path(__file__).parent / "suites" / "columns.json")),
     table_rows._a_table: TABLES,
     query._reads_the_rows: st.sampled_from(["SELECT * FROM {batch} WHERE a > 1", "SELECT ': # ${a}' FROM {batch}\n;"]),
     literals.one_or_many: SCALARS | st.lists(SCALARS, min_size=1, max_size=3),
