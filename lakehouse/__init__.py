@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from lakehouse._version import __version__
 
 if TYPE_CHECKING:
+    from lakehouse.api import data_docs as data_docs
+    from lakehouse.api import expectations as expectations
     from lakehouse.api import files as files
     from lakehouse.api import history as history
     from lakehouse.api import lineage as lineage
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from lakehouse.api import session as session
     from lakehouse.api import show as show
     from lakehouse.api import validate_data as validate_data
+    from lakehouse.api import validations as validations
     from lakehouse.engine.check import DataCheck as DataCheck
     from lakehouse.engine.check import DataProblem as DataProblem
     from lakehouse.engine.results import Event as Event
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "lakehouse.api": (
         "load", "plan", "project", "run", "session", "show", "quarantine", "files", "rebuild_ledger", "history",
-        "lineage", "validate_data",
+        "lineage", "validate_data", "expectations", "validations", "data_docs",
     ),
     "lakehouse.engine.check": ("DataCheck", "DataProblem"),
     "lakehouse.engine.results": ("Event", "RunResult", "StepResult"),
@@ -60,8 +63,9 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "DataCheck", "DataProblem", "Environment", "Event", "LakehouseError", "Pipeline", "Problem", "Project", "RunResult",
-    "SpecError", "StepResult", "Table", "TableName", "__version__", "files", "history", "lineage", "load", "plan",
-    "project", "quarantine", "rebuild_ledger", "run", "session", "show", "validate_data",
+    "SpecError", "StepResult", "Table", "TableName", "__version__", "data_docs", "expectations",
+    "files", "history", "lineage", "load", "plan",
+    "project", "quarantine", "rebuild_ledger", "run", "session", "show", "validate_data", "validations",
 ]  # fmt: skip
 
 

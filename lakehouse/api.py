@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from lakehouse.errors import LakehouseError, Position, Problem, SpecError, suggestion, without_secrets
@@ -200,6 +201,44 @@ def history(source: Source, table: str | None = None, *, rows: int = 20) -> list
 
     found = _project(source)
     return past_runs(found, rows) if table is None else past_steps(found, known_table(found, table), rows)
+
+
+@_without_secrets
+def expectations(source: Source, table: str | None = None, *, run: str | None = None) -> list[dict[str, Any]]:
+    """What the rules of a table, or of all tables, found in a run, by default the newest that judged them.
+
+    Starts no Spark. Rows of the audit table `expectations`, in the order of the rules.
+    """
+    rows = _expectations(_project(source), table, run)
+    names = ("table", "name", "action", "passed", "judged", "violations", "mostly", "observed", "run_id")
+    return [{name: row[name] for name in names} for found in rows.values() for row in found]
+
+
+@_without_secrets
+def validations(source: Source, table: str | None = None, *, run: str | None = None) -> list[dict[str, Any]]:
+    """The same in Great Expectations' own result format: one validation result per table. Starts no Spark."""
+    from lakehouse.report.validation import validation
+
+    project = _project(source)
+    rules = {str(name): found.expectations for name, found in project.tables.items()}
+    return [validation(name, rules[name], rows) for name, rows in _expectations(project, table, run).items()]
+
+
+def data_docs(source: Source, folder: str | Path, table: str | None = None, *, run: str | None = None) -> Path:
+    """Write Great Expectations' Data Docs about the same into the folder; gives the first page.
+
+    Raises MachineError when Great Expectations is not installed.
+    """
+    from lakehouse.report import validation
+
+    return validation.data_docs(validations(source, table, run=run), Path(folder))
+
+
+def _expectations(project: Project, table: str | None, run: str | None) -> dict[str, list[dict[str, Any]]]:
+    from lakehouse.state.look import past_expectations
+
+    names = [str(name) for name in project.tables] if table is None else [str(known_table(project, table))]
+    return past_expectations(project, names, run)
 
 
 def lineage(source: Source, column: str, *, upstream: bool = True, downstream: bool = True) -> Lineage:

@@ -14,7 +14,19 @@ from typer.core import TyperGroup
 from lakehouse.errors import LakehouseError, SpecError
 from lakehouse.redaction import redacted
 
-ORDER = ("init", "validate", "plan", "run", "show", "quarantine", "files", "history", "lineage", "schema")
+ORDER = (
+    "init",
+    "validate",
+    "plan",
+    "run",
+    "show",
+    "quarantine",
+    "expectations",
+    "files",
+    "history",
+    "lineage",
+    "schema",
+)
 """The commands as the help lists them: in the order in which one meets them."""
 
 

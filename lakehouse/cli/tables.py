@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -105,3 +106,41 @@ def history(
     from lakehouse import api
 
     draw(api.history(load_project(None, env), table, rows=rows), "history", as_json)
+
+
+@app.command(
+    epilog=examples(
+        "lakehouse expectations",
+        "lakehouse expectations silver.orders --run 20240301T120000-1a2b3c4d",
+        "lakehouse expectations --great-expectations > results.json",
+        "lakehouse expectations --data-docs docs/quality",
+    )
+)
+def expectations(
+    table: Annotated[
+        str | None,
+        typer.Argument(metavar="TABLE", help="Only the rules of this table.", autocompletion=completion.tables),
+    ] = None,
+    env: Env = "local",
+    run: Annotated[str | None, typer.Option(metavar="ID", help="A run; the newest of each table without it.")] = None,
+    great_expectations: Annotated[
+        bool, typer.Option("--great-expectations", help="Print JSON in Great Expectations' own result format.")
+    ] = False,
+    data_docs: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write Great Expectations' Data Docs into this folder.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what the rules of tables found.
+
+    Each with how many rows it judged, how many broke it, and what it saw. Starts no Spark.
+    """
+    from lakehouse import api
+
+    project = load_project(None, env)
+    if data_docs is not None:
+        print(api.data_docs(project, data_docs, table, run=run))
+    elif great_expectations:
+        dump(api.validations(project, table, run=run))
+    else:
+        draw(api.expectations(project, table, run=run), "expectations", as_json)

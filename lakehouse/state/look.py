@@ -60,6 +60,18 @@ def past_steps(project: Project, name: TableName, limit: int) -> list[dict[str, 
     return [{n: r[n] for n in names} for r in rows.slice(0, limit).to_pylist()]
 
 
+def past_expectations(project: Project, tables: Sequence[str], run: str | None) -> dict[str, list[dict[str, Any]]]:
+    """Table -> what its rules found in this run, or in the newest that judged it, in the order of the rules."""
+    control = _control(project)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for table in tables:
+        rows = control.read("expectations", where=f'"table" = {sql_text(table)}').sort_by("at").to_pylist()
+        of = run or (rows[-1]["run_id"] if rows else None)
+        if picked := [row for row in rows if row["run_id"] == of]:
+            found[table] = picked
+    return found
+
+
 def newest_statuses(environment: Environment) -> dict[str, str]:
     """Step -> the status of its newest row in `steps`, which is written when it has ended.
 

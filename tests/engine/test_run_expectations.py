@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 import lakehouse
 from lakehouse.errors import DataError, SpecError
 from tests.engine.lake import Lake, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 UNIQUE = "{expect_column_values_to_be_unique: {column: %s}, on_violation: %s}"
 
@@ -238,3 +241,46 @@ def test_a_rule_about_many_rows_has_none_to_set_aside(lake: Lake) -> None:
     history = "merge: {keys: id, sequence_by: _source_modified, stored_as_scd_type: 2}"
     lake.tables(silver={"s": f"{text}{{u: {UNIQUE % ('n', 'warn')}}}\n{history}"})
     assert [code for code, _ in mistakes(lake)] == ["not-available-yet"]
+
+
+def test_what_rules_found_is_told_also_in_the_form_of_great_expectations(lake: Lake, tmp_path: Path) -> None:
+    lake.bronze()
+    lake.tables(
+        silver={
+            "s": """
+from: bronze.a
+schema: {id: int, n: int}
+expectations:
+  small: {expect: n < 15, description: Not much.}
+  some: {expect_column_values_to_not_be_null: {column: n, mostly: 0.5}}
+  mean: {expect_column_mean_to_be_between: {column: n, max_value: 10, row_condition: id > 0}}
+"""
+        }
+    )
+    lake.file("1.csv", "1,10,a", "2,20,b", "3,,c")
+    run = lake.run()
+    lake.file("2.csv", "4,1,d")
+    lake.run()
+    found = lakehouse.expectations(lake.project(), "silver.s", run=run.id)
+    assert [(r["name"], r["passed"], r["judged"], r["violations"], r["observed"]) for r in found[-3:]] == [
+        ("small", False, 3, 2, None), ("some", True, 3, 1, None), ("mean", False, 3, 0, "15.0"),
+    ]  # fmt: skip
+    assert {r["run_id"] for r in lakehouse.expectations(lake.project())} != {run.id}, "the newest run by itself"
+    (told,) = lakehouse.validations(lake.project(), run=run.id)
+    assert (told["suite_name"], told["success"], told["statistics"]["successful_expectations"]) == (
+        "silver.s",
+        False,
+        1,
+    )
+    assert [(r["success"], r["expectation_config"]["type"], r["expectation_config"]["kwargs"], r["result"]) for r in told["results"]] == [
+        (False, "unexpected_rows_expectation", {"unexpected_rows_query": "SELECT * FROM {batch} WHERE NOT coalesce(n < 15, false)"}, {"observed_value": 2}),
+        (True, "expect_column_values_to_not_be_null", {"column": "n", "mostly": 0.5}, {"element_count": 3, "unexpected_count": 1, "unexpected_percent": 100 / 3}),
+        (False, "expect_column_mean_to_be_between", {"column": "n", "max_value": 10, "row_condition": "id > 0", "condition_parser": "spark"}, {"observed_value": 15.0}),
+    ]  # fmt: skip
+    pytest.importorskip("great_expectations")
+    first = lakehouse.data_docs(lake.project(), tmp_path / "docs", run=run.id)
+    (page,) = [path for path in first.parent.rglob("*.html") if path != first]
+    text = page.read_text(encoding="utf-8")
+    assert first.exists()
+    assert "coalesce(n" in text
+    assert run.id in str(page)
