@@ -19,6 +19,12 @@ TABLES = {
         "plain": "from: bronze.a\ncleanse: [{trim: t}]",
         "rules": "from: bronze.a\nschema: {id: {type: int, nullable: false}, n: int, t: string}\n"
         "expectations: {positive: {expect: n > 0, on_violation: quarantine}}",
+        "figures": "from: bronze.a\nschema: {id: int, n: int, t: string}\nexpectations:\n"
+        "  mean: {expect_column_mean_to_be_between: {column: n, max_value: 1000}}\n"
+        "  sets: {expect_column_distinct_values_to_be_in_set: {column: t, value_set: [x, y, z, w, v]}}\n"
+        "  rows: {expect_table_row_count_to_be_between: {min_value: 1}}",
+        "unique": "from: bronze.a\nschema: {id: int, n: int, t: string}\n"
+        "expectations: {n: {expect_column_values_to_be_unique: {column: n}}}",
         "scd1": "from: bronze.a\nschema: {id: int, n: int}\nmerge: {keys: id, sequence_by: _source_modified}",
         "scd2": "from: bronze.a\nschema: {id: int, n: int}\n"
         "merge: {keys: id, sequence_by: _source_modified, stored_as_scd_type: 2}",
@@ -70,6 +76,8 @@ COST = {
     "bronze.a": ((4, 2), (4, 1), (3, 1)),
     "silver.plain": ((4, 2), (3, 1), (3, 1)),
     "silver.rules": ((6, 2), (5, 1), (9, 3)),
+    "silver.figures": ((6, 2), (5, 1), (5, 1)),
+    "silver.unique": ((6, 2), (9, 1), (9, 1)),
     "silver.scd1": ((6, 2), (19, 2), (16, 1)),
     "silver.scd2": ((6, 2), (21, 1), (18, 1)),
     "gold.groups": ((7, 2), (6, 1), (7, 1)),
@@ -81,6 +89,9 @@ COST = {
   (Delta's), one for the statistics of the files that are read (Delta's), one that writes
 - bronze: one aggregate counts rows, bad and rescued records, and values of new columns
 - rules: one aggregate counts them (job 0), and its look at the files' statistics; that is two more than `plain`
+- figures of many rows ride in the aggregate of `rules`, and rows of a table are counted from its files' statistics
+- unique: beside what is stored, the stored values are read and joined: the statistics of the table's files, what is
+  distinct in it, and the sorted rows
 - a bad row: four for the quarantine, as any append that makes a table costs, and two commits: CREATE and append
 - merge: job 0 and its statistics; the first rows of a table are appended; after them Delta's MERGE, which materialises
   its source, looks for matches, and with updates rewrites rows and writes deletion vectors; SCD 2 looks at the stored
