@@ -284,3 +284,28 @@ expectations:
     assert first.exists()
     assert "coalesce(n" in text
     assert run.id in str(page)
+
+
+def test_great_expectations_is_asked_in_a_run_and_leaves_the_session_alone(lake: Lake) -> None:
+    pytest.importorskip("great_expectations")
+    lake.bronze()
+    lake.tables(
+        silver={
+            "s": """
+from: bronze.a
+schema: {id: int, n: int, t: string}
+expectations:
+  up: {expect_column_values_to_be_increasing: {column: n}}
+  day: {expect_column_values_to_be_dateutil_parseable: {column: t, mostly: 0.5}, on_violation: fail}
+"""
+        }
+    )
+    lake.file("1.csv", "1,10,2013-01-01", "2,5,nothing", "3,20,")
+    before = dict(lake.spark.conf.getAll)
+    first = lake.run()
+    assert results(lake, first, "name", "passed", "judged", "violations") == [("up", False, 3, 1), ("day", True, 2, 1)]
+    assert dict(lake.spark.conf.getAll) == before
+    lake.file("2.csv", "4,30,never", "5,40,no")
+    second = lake.run(ok=False)
+    assert "day: 2 of 2 values of t break it, 0.5 of them must pass" in str(second["silver.s"].error)
+    assert len(lake.rows("silver.s")) == 3

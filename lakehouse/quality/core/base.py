@@ -59,7 +59,7 @@ class CoreExpectation(Model):
     """The share of judged rows that must pass; may also stand beside the expectation. Of rules about rows only."""
     row_condition: Condition | None = None
     """Only rows for which this SQL condition is true are judged."""
-    condition_parser: Literal["spark"] | None = None
+    condition_parser: Literal["spark", "great_expectations"] | None = None
     """How `row_condition` is written: Spark SQL, or `great_expectations`, as in `col("n") > 5`."""
 
     @model_validator(mode="before")
