@@ -181,6 +181,8 @@ def _beside(
     strict: bool,
 ) -> DataFrame:
     """Checks of rows beside each other and those of the table, one after the other: each sees what is left."""
+    from pyspark.sql import functions as F
+
     for name, expectation in rules.items():
         core = expectation.core
         assert isinstance(core, UniqueExpectation)
@@ -189,8 +191,6 @@ def _beside(
             names = [spelled[n] for n in core.columns()]
             condition = where(expectation, checks)
             frame, twice, there = unique.marked(frame, names, checks, stays, condition, strict=strict)
-            from pyspark.sql import functions as F
-
             judged = _both(there, core.judged({n: F.col(quoted(spelled[n])) for n in core.names()}))
             frame = frame.withColumns(_registered(frame, name, expectation, checks, spelled, twice, judged))
     return frame
