@@ -38,7 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def spark() -> Iterator[SparkSession]:
     from lakehouse.engine import session
 
-    built = session.build(master="local[2]", conf=session.SMALL)
+    # lines of 60 MB are among what is read
+    built = session.build(master="local[2]", conf={**session.SMALL, "spark.driver.memory": "3g"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(built), "createDataFrame", _through_arrow(type(built).createDataFrame))
         yield built

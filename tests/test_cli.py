@@ -21,7 +21,8 @@ from lakehouse import cli
 from lakehouse.control.locks import locked
 from lakehouse.names import TableName
 
-COMMANDS = ("validate", "plan", "run", "show", "quarantine", "files", "history", "lineage", "init", "schema")
+COMMANDS = ("validate", "plan", "run", "show", "quarantine", "files", "history", "lineage", "expectations",
+            "init", "schema")  # fmt: skip
 PIPELINE = """pipeline: p
 variables: {limit: 1}
 bronze:

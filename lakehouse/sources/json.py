@@ -111,7 +111,8 @@ def _records(spark: SparkSession, options: Options, files: Sequence[SourceFile])
         # not by a regular expression, which would make signs of bytes that are none
         marked = F.startswith("value", F.lit("\ufeff"))
         frame = frame.withColumn("value", F.when(marked, F.substr("value", F.lit(2))).otherwise(F.col("value")))
-    return frame.where(F.startswith("value", F.lit("{")) | F.col("value").rlike(r"\S"))  # a pattern costs
+    begins = F.startswith("value", F.lit("{")) | F.startswith("value", F.lit("["))
+    return frame.where(begins | F.col("value").rlike(r"\S"))  # a pattern costs
 
 
 def _infer(spark: SparkSession, options: Options, records: DataFrame, typed: bool) -> _Found:

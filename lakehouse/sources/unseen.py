@@ -26,6 +26,7 @@ _HALF = rf"(?<!\\)(?:\\\\)*{_HIGH}(?!{_LOW})|(?<!\\)(?<!{_HIGH})(?:\\\\)*{_LOW}"
 _CLOSED_TWICE = r"[}\]]\s*[}\]]\s*,?\s*$"
 _END = 200
 """Signs at the end of a record in which a second bracket that closes is looked for."""
+_LONG = 1 << 16
 _UNNAMED = r"""(?<!\\)(?:""|'')(\s*:)"""
 
 
@@ -51,7 +52,9 @@ def unseen(text: Column, how: Mapping[str, str], decoded: bool) -> Column:
     no_text = F.contains(text, F.lit("\ufffd")) if decoded else ~F.is_valid_utf8(text)
     half = F.contains(text, F.lit("\\u")) & text.rlike(_HALF)
     closed = F.octet_length(F.replace(text, F.lit("}"), F.lit("")))
-    ends_there = F.endswith(text, F.lit("}")) & (closed == F.octet_length(text) - 1)  # without counting signs
+    ends_there = F.when(  # not to count signs is twice as fast, and a long text is not copied for it
+        F.octet_length(text) < _LONG, F.endswith(text, F.lit("}")) & (closed == F.octet_length(text) - 1)
+    ).otherwise(F.instr(text, "}") == F.length(text))
     suspect = text.rlike(_BEGINS) | text.rlike(_GOES_ON) | _uneven(text)
     return (
         F.when(no_text | half, True)
