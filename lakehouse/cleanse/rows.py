@@ -99,8 +99,10 @@ def filter_(frame: DataFrame, args: Filter, checks: Checks) -> DataFrame:
     from pyspark.sql import functions as F
 
     condition = binding.column(args.root, checks.variables, checks.now)
-    failed = checks.failed_cast(sql.columns_of(args.root), removing_only=True)
-    return frame.filter(condition if failed is None else failed | F.coalesce(condition, F.lit(False)))
+    # of a change feed, what it would not have taken was never stored, so there is nothing that it could delete
+    failed = checks.failed_cast(sql.columns_of(args.root), removing_only=True, spared=False)
+    kept = F.coalesce(condition, F.lit(False))
+    return checks.tally.take(frame, kept if failed is None else failed | kept)
 
 
 @rule(Deduplicate)
@@ -256,4 +258,6 @@ def _explode(frame: DataFrame, args: Explode, checks: Checks, word: str) -> Data
         raise StepError(f"{word}: there is already a column {taken[0]!r}", code=f"cleanse.{word}", fix="choose `into`")
     for new in into:
         checks.derived(new, [name])
+    if word == "explode":
+        frame = checks.tally.gone(frame, F.coalesce(F.size(column), F.lit(0)) < 1)
     return frame.select(*parts)

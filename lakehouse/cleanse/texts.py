@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from lakehouse.quality.checks import Checks
 
-_BROKEN = "__broken"
+BROKEN, PARSED = "__broken", "__parsed"
+"""Hidden columns: what cannot be read, and what was read."""
 
 
 class FromText(Arguments):
@@ -76,26 +77,14 @@ class FromJson(FromText):
     def checks(self, word: str) -> Iterator[tuple[str, str | None]]:
         yield f"{word}.{self.column}", None
 
+    def reader_options(self) -> dict[str, str]:
+        """The options as Spark takes them, with those by which it says what it could not read."""
+        given = {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in self.options.items()}
+        return given | {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": BROKEN}
+
 
 class FromCsv(FromJson):
     """One line of CSV read by a schema: `{column, schema, into, options}`."""
-
-
-class FromXml(FromJson):
-    """XML read by a schema: `{column, schema, into, options}`."""
-
-    available: ClassVar[bool] = False
-
-
-class FromAvro(FromJson):
-    """Avro read by a schema: `{column, schema, into, options}`."""
-
-    available: ClassVar[bool] = False
-
-    @field_validator("schema_")
-    @classmethod
-    def _type_is_a_type(cls, value: str) -> str:
-        return value
 
 
 class ParseJson(ColumnList):
@@ -105,13 +94,15 @@ class ParseJson(ColumnList):
         yield from ((f"{word}.{name}", None) for name in self.root)
 
 
-def _into(known: dict[str, str | None], args: FromText, kind: str | None) -> Known:
+def into(known: dict[str, str | None], args: FromText, kind: str | None) -> Known:
+    """The columns with the result, of this type, among them."""
     target = args.into or args.column
     spelled = {name.casefold(): name for name in known}
     return {**known, spelled.get(target.casefold(), target): kind}
 
 
-def _text_column(frame: DataFrame, name: str, word: str) -> str:
+def text_column(frame: DataFrame, name: str, word: str) -> str:
+    """The column's spelling; raises StepError when it is not there or no text."""
     (found,) = resolved(frame, [name], word)
     kind = types_of(frame)[found]
     if kind != "string":
@@ -119,34 +110,34 @@ def _text_column(frame: DataFrame, name: str, word: str) -> str:
     return found
 
 
-@rule(RegexpReplace, lambda known, args: _into(known, args, "string"))
+@rule(RegexpReplace, lambda known, args: into(known, args, "string"))
 def regexp_replace(frame: DataFrame, args: RegexpReplace, checks: Checks) -> DataFrame:
     """What matches a regular expression replaced."""
     from pyspark.sql import functions as F
 
-    name = _text_column(frame, args.column, "regexp_replace")
+    name = text_column(frame, args.column, "regexp_replace")
     checks.derived(args.into or name, [name])
     changed = F.regexp_replace(F.col(quoted(name)), F.lit(args.pattern), F.lit(args.replacement))
     return frame.withColumn(args.into or name, changed)
 
 
-@rule(RegexpExtract, lambda known, args: _into(known, args, "string"))
+@rule(RegexpExtract, lambda known, args: into(known, args, "string"))
 def regexp_extract(frame: DataFrame, args: RegexpExtract, checks: Checks) -> DataFrame:
     """What matches a group of a regular expression; an empty text where nothing does."""
     from pyspark.sql import functions as F
 
-    name = _text_column(frame, args.column, "regexp_extract")
+    name = text_column(frame, args.column, "regexp_extract")
     checks.derived(args.into or name, [name])
     return frame.withColumn(args.into or name, F.regexp_extract(F.col(quoted(name)), args.pattern, args.group))
 
 
-@rule(FromJson, lambda known, args: _into(known, args, args.schema_))
+@rule(FromJson, lambda known, args: into(known, args, args.schema_))
 def from_json(frame: DataFrame, args: FromJson, checks: Checks) -> DataFrame:
     """JSON read by a schema; a text that is no JSON of it is the violation `from_json.<column>`."""
     return _structured(frame, args, checks, "from_json")
 
 
-@rule(FromCsv, lambda known, args: _into(known, args, args.schema_))
+@rule(FromCsv, lambda known, args: into(known, args, args.schema_))
 def from_csv(frame: DataFrame, args: FromCsv, checks: Checks) -> DataFrame:
     """One line of CSV read by a schema; a text that does not fit it is the violation `from_csv.<column>`."""
     return _structured(frame, args, checks, "from_csv")
@@ -156,27 +147,25 @@ def _structured(frame: DataFrame, args: FromJson, checks: Checks, word: str) -> 
     """Spark puts a text that it cannot read into a field of its own, which is looked at and taken away again."""
     from pyspark.sql import functions as F
 
-    name = _text_column(frame, args.column, word)
+    name = text_column(frame, args.column, word)
     text = F.col(quoted(name))
-    options = {
-        key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in args.options.items()
-    }
-    options |= {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": _BROKEN}
+    options = args.reader_options()
     read = F.from_json if word == "from_json" else F.from_csv
     if args.schema_.startswith("struct<"):
-        staged = read(text, f"{args.schema_[:-1]},{_BROKEN}:string>", options)
-        broken: Column = F.col("__parsed")[_BROKEN].isNotNull()
-        value: Column = F.when(~broken, F.col("__parsed").dropFields(_BROKEN))
+        staged = read(text, f"{args.schema_[:-1]},{BROKEN}:string>", options)
+        broken: Column = F.col(PARSED)[BROKEN].isNotNull()
+        value: Column = F.when(~broken, F.col(PARSED).dropFields(BROKEN))
     else:
         staged = read(text, args.schema_, {**options, "mode": "PERMISSIVE"})
-        value = F.col("__parsed")
+        value = F.col(PARSED)
         broken = value.isNull() & text.isNotNull() & (F.lower(F.trim(text)) != "null")
-    return _checked(frame, args.into or name, name, staged, value, broken, checks, word)
+    return checked(frame, args.into or name, name, staged, value, broken, checks, word)
 
 
-def _checked(
+def checked(
     frame: DataFrame, into: str, name: str, staged: Column, value: Column, broken: Column, checks: Checks, word: str
 ) -> DataFrame:
+    """The frame with the value in place, and with the check that what was read is not broken; `staged` is `PARSED`."""
     from pyspark.sql import functions as F
 
     checks.derived(into, [name])
@@ -189,7 +178,7 @@ def _checked(
         action="warn" if checks.on_schema_violation == "null" else checks.on_schema_violation,
     )
     checks.cast_of(into)
-    return frame.withColumn("__parsed", staged).withColumns({**hidden, into: value}).drop("__parsed")
+    return frame.withColumn(PARSED, staged).withColumns({**hidden, into: value}).drop(PARSED)
 
 
 @rule(ParseJson, lambda known, args: {**known, **{n: "variant" for n in known if n.casefold() in _folded(args)}})
@@ -198,10 +187,10 @@ def parse_json(frame: DataFrame, args: ParseJson, checks: Checks) -> DataFrame:
     from pyspark.sql import functions as F
 
     for given in args.root:
-        name = _text_column(frame, given, "parse_json")
-        text, value = F.col(quoted(name)), F.col("__parsed")
+        name = text_column(frame, given, "parse_json")
+        text, value = F.col(quoted(name)), F.col(PARSED)
         broken = value.isNull() & text.isNotNull()
-        frame = _checked(frame, name, name, F.try_parse_json(text), value, broken, checks, "parse_json")
+        frame = checked(frame, name, name, F.try_parse_json(text), value, broken, checks, "parse_json")
     return frame
 
 

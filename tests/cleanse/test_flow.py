@@ -44,7 +44,7 @@ ARGUMENTS: dict[str, list[Any]] = {
     ],
     "hash": [{"into": "key", "columns": ["id", "name"]}],
     "from_xml": [{"column": "note", "schema": "a int", "into": "parsed"}],
-    "from_avro": [{"column": "note", "schema": "a int"}],
+    "from_avro": [{"column": "note", "schema": '{"type": "record", "name": "r", "fields": []}'}],
     "join": [{"table": "silver.other", "using": "id"}],
     "as_of_join": [{"table": "silver.other", "using": "id", "at": "now()"}],
     "sql": ["SELECT * FROM input"],
@@ -88,7 +88,7 @@ def test_what_a_rule_says_of_columns_is_what_its_effect_says(word: str, written:
     effect, flows = RULES[word].columns(dict(KNOWN), args), args.flow()
     if flows is None or effect is None:
         # a rule that knows nothing says so twice, but for what the type of a column hides
-        assert effect is None
+        assert effect is None or list(args.queries()), "a query is followed by itself"
         assert flows is None or word in ("flatten", "from_xml", "from_avro")
         return
     found = after(word, written)

@@ -137,3 +137,16 @@ def test_s42_explode_does_not_lose_a_row_whose_array_did_not_fit(spark):
     )
     found = evaluate(frame, checks)
     assert (found.rows, found.quarantined) == (3, 1)
+
+
+def test_s40_deduplicate_is_one_shuffle_by_its_keys_and_collects_nothing(spark):
+    """It scales as a sort does: no join, nothing on the driver, every key by itself."""
+    frame = spark.range(10).selectExpr("id % 3 AS k", "id AS o", "cast(id AS string) AS v")
+    jobs = spark.sparkContext.statusTracker().getJobIdsForGroup()
+    for args in ({"keys": "k", "order_by": "o"}, {"keys": "k"}):
+        plan = apply(frame, {"deduplicate": args})._jdf.queryExecution().executedPlan().toString()
+        assert "Join" not in plan
+        assert "Cartesian" not in plan
+        assert "hashpartitioning(k#" in plan
+        assert "SinglePartition" not in plan
+    assert spark.sparkContext.statusTracker().getJobIdsForGroup() == jobs, "building the frame runs no job"
