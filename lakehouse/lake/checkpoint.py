@@ -1,4 +1,4 @@
-"""What `deltalake` does not show of a log: clustering columns and removed files, from checkpoint and commits."""
+"""What `deltalake` does not show of a log: clustering columns, removed files, in some tables hidden rows."""
 
 from __future__ import annotations
 
@@ -46,6 +46,28 @@ def removed(filesystem: fs.FileSystem, files: LogFiles, version: int) -> pa.Tabl
                 gone.pop(json.loads(line)["add"]["path"], None)
     at = [datetime.fromtimestamp(ms / 1000, UTC) for ms in gone.values()]
     return pa.table({"path": pa.array(list(gone), pa.string()), "removed_at": pa.array(at, pa.timestamp("us", "UTC"))})
+
+
+def hidden(filesystem: fs.FileSystem, files: LogFiles, version: int) -> dict[str, int]:
+    """Path -> rows that a deletion vector hides, of the files that have one."""
+    found = newest_checkpoint(filesystem, files, version)
+    hides: dict[str, int] = {}
+
+    def note(action: dict[str, Any]) -> None:
+        hides.pop(action["path"], None)
+        if vector := action.get("deletionVector"):
+            hides[action["path"]] = int(vector["cardinality"])
+
+    keys = ["path", "deletionVector.cardinality"]
+    for action in _checkpointed(filesystem, found[1] if found else [], "add", keys):
+        note(action)
+    for v in range(found[0] + 1 if found else 0, version + 1):
+        # a commit that changes a vector removes the file and adds it again
+        for action in _actions(files, v, "remove"):
+            hides.pop(action["path"], None)
+        for action in _actions(files, v, "add"):
+            note(action)
+    return hides
 
 
 def newest_checkpoint(filesystem: fs.FileSystem, files: LogFiles, version: int) -> tuple[int, list[str]] | None:

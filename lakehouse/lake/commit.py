@@ -44,6 +44,18 @@ def annotated(spark: SparkSession, signature: Signature) -> Iterator[None]:
 
 
 @contextmanager
+def aside(spark: SparkSession) -> Iterator[None]:
+    """Within `signed`: statements about another table can come before the one that carries the signature."""
+    settings = {key: value for key in (TXN_APP_ID, TXN_VERSION, USER_METADATA) if (value := spark.conf.get(key, None))}
+    _unset(spark)
+    try:
+        yield
+    finally:
+        for key, value in settings.items():
+            spark.conf.set(key, value)
+
+
+@contextmanager
 def _settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
     # a txn left by a caller would make Delta drop our statement, so all three go first and last
     _unset(spark)

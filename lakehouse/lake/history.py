@@ -18,6 +18,8 @@ from pyarrow import fs
 
 from lakehouse.lake.signature import Signature
 
+FEED = "delta.enableChangeDataFeed"
+"""Table property: whether Delta records what every commit changes."""
 _CHUNK = 1 << 16
 _DATA_CHANGE = re.compile(rb'"dataChange"\s*:\s*true')
 
@@ -43,6 +45,8 @@ class Change:
     kind: str | None
     data_change: bool
     append_only: bool
+    feed: bool | None = None
+    """Whether changes are recorded from this version on; None where it says nothing new of the table."""
 
 
 class LogFiles:
@@ -95,11 +99,15 @@ class LogFiles:
         if text is None:
             return None
         added = removed = False
+        feed: bool | None = None
         for line in text.splitlines():
             added = added or (line.startswith(b'{"add"') and bool(_DATA_CHANGE.search(line)))
             removed = removed or (line.startswith(b'{"remove"') and bool(_DATA_CHANGE.search(line)))
+            if line.startswith(b'{"metaData"'):
+                configuration = json.loads(line)["metaData"].get("configuration") or {}
+                feed = str(configuration.get(FEED, "")).lower() == "true"
         kind = commit.signature.kind if commit.signature else None
-        return Change(commit.version, commit.operation, kind, added or removed, added and not removed)
+        return Change(commit.version, commit.operation, kind, added or removed, added and not removed, feed)
 
 
 def _commit_info(text: bytes, *, whole: bool) -> Mapping[str, Any] | None:

@@ -16,7 +16,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lakehouse.errors import MachineError, OffsetError
 from lakehouse.lake import checkpoint, types
-from lakehouse.lake.history import Change, Commit, Commits, LogFiles
+from lakehouse.lake.history import FEED, Change, Commit, Commits, LogFiles
 from lakehouse.lake.signature import app_id
 from lakehouse.lake.storage import filesystem, is_local, local_path
 
@@ -89,6 +89,11 @@ class Log:
         return dict(self._metadata.configuration)
 
     @property
+    def feeds(self) -> bool:
+        """Whether what a commit changes is recorded."""
+        return self.properties.get(FEED, "").lower() == "true"
+
+    @property
     def created_at(self) -> datetime:
         """When the table was made."""
         return datetime.fromtimestamp((self._metadata.created_time or 0) / 1000, UTC)
@@ -127,6 +132,18 @@ class Log:
     def comments(self) -> Mapping[str, str]:
         """Column name -> comment, of the columns that have one."""
         return {field["name"]: comment for field in self._fields if (comment := field["metadata"].get("comment"))}
+
+    @cached_property
+    def given(self) -> Mapping[str, tuple[tuple[int, int] | None, str]]:
+        """Column name -> (start and step of an identity, generating expression), where Delta gives the values."""
+        found: dict[str, tuple[tuple[int, int] | None, str]] = {}
+        for field in self._fields:
+            about = field["metadata"]
+            if "delta.identity.start" in about:
+                found[field["name"]] = ((int(about["delta.identity.start"]), int(about["delta.identity.step"])), "")
+            elif text := about.get("delta.generationExpression"):
+                found[field["name"]] = (None, str(text))
+        return found
 
     @cached_property
     def physical_names(self) -> Mapping[str, str]:
@@ -181,11 +198,15 @@ class Log:
     def _deleted(self, files: pa.Table) -> pa.Array:
         if "deletionVectors" not in self.features:
             return pa.repeat(pa.scalar(0, pa.int64()), files.num_rows)
-        vectors = pa.table(self._table.deletion_vectors())
-        hidden = {
-            path.rsplit("/", 1)[-1]: pc.sum(pc.invert(keep.values)).as_py() or 0
-            for path, keep in zip(vectors["filepath"].to_pylist(), vectors["selection_vector"], strict=True)
-        }
+        if "typeWidening" in self.features:  # `deltalake` refuses these tables here
+            counts = checkpoint.hidden(self._fs, self._files, self.version).items()
+            hidden = {path.rsplit("/", 1)[-1]: count for path, count in counts}
+        else:
+            vectors = pa.table(self._table.deletion_vectors())
+            hidden = {
+                path.rsplit("/", 1)[-1]: pc.sum(pc.invert(keep.values)).as_py() or 0
+                for path, keep in zip(vectors["filepath"].to_pylist(), vectors["selection_vector"], strict=True)
+            }
         return pa.array([hidden.get(path.rsplit("/", 1)[-1], 0) for path in files["path"].to_pylist()], pa.int64())
 
     def data_version(self, after: int = -1) -> int | None:

@@ -12,7 +12,7 @@ from lakehouse.errors import MachineError
 FORMAT = 1
 """Format of the signature; a commit signed in a newer one is refused, never misread."""
 
-WITH_TXN = frozenset({"data", "replay", "erase", "rewrite", "restore"})
+WITH_TXN = frozenset({"data", "refresh", "replay", "erase", "rewrite", "restore"})
 WITHOUT_TXN = frozenset({"create", "alter", "optimize", "vacuum"})
 
 Offset = Mapping[str, Any]

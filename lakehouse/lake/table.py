@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
 MANAGED = "lakehouse.properties"
 """Property that names the properties which came from the definition, so that one taken out of it can be unset."""
+CONSTRAINTS = "lakehouse.constraints"
+"""Property that names the constraints which came from the definition, so that one taken out of it can be dropped."""
+PROJECT = "lakehouse.project"
+"""Property that names the project whose control plane says how far the table was read (S96)."""
+WIDENING = "delta.enableTypeWidening"
+"""Property with which Delta gives stored columns wider types."""
+_CHECK = "delta.constraints."
+"""What the properties of Delta's CHECK constraints begin with, in front of the name in small letters."""
 
+_QUOTED = re.compile(r"""('(?:[^'\\]|\\.)*'|"[^"]*"|`[^`]*`)""")
+"""Texts and names in quotes, within which whitespace counts."""
 
 _NEEDS = {"timestamp_ntz": "timestampNtz", "variant": "variantType"}
 """Type -> the table feature without which Delta stores no column of it; only a new table gets it by itself."""
@@ -33,6 +43,10 @@ class Column:
     type: str
     nullable: bool = True
     comment: str = ""
+    generated_as: str = ""
+    """The SQL expression that its value must be; Delta computes it for rows that come without one."""
+    identity: tuple[int, int] | None = None
+    """Start and step of the numbers that Delta gives."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +58,14 @@ class Definition:
     cluster_by: tuple[str, ...] = ()
     comment: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
+    constraints: Mapping[str, str] = field(default_factory=dict)
+    """Name, in small letters -> condition that Delta checks on every write."""
+    widened: Mapping[str, str] = field(default_factory=dict)
+    """Stored column -> the wider type that it gets; the table must have the property `WIDENING` for it."""
+    project: str = ""
+    """The id of the project that writes the table; empty where that is not of interest."""
+    anew: frozenset[str] = frozenset()
+    """Constraints that are dropped and added again, because Delta widens no column that a constraint names."""
 
 
 def create(spark: SparkSession, path: str, table_id: str, definition: Definition, signature: Signature) -> None:
@@ -54,6 +76,8 @@ def create(spark: SparkSession, path: str, table_id: str, definition: Definition
     if not definition.columns:
         raise ValueError("a table needs a column")
     properties = {**definition.properties, ID: table_id, **_managed(definition)}
+    properties |= {PROJECT: definition.project} if definition.project else {}
+    properties |= {f"{_CHECK}{name}": condition for name, condition in definition.constraints.items()}
     columns = ", ".join(_column(name, column) for name, column in definition.columns.items())
     parts = [f"CREATE TABLE {location(path)} ({columns}) USING delta"]
     if definition.partitioned_by:
@@ -77,16 +101,25 @@ def differences(log: Log, definition: Definition) -> dict[str, str]:
             f"the table is partitioned by {_list(log.partitioned_by)}, its definition says "
             f"{_list(definition.partitioned_by)}",
             code="table.partitioned_by",
-            fix="take the change back; laying a table out anew is not available yet",
+            fix="take the change back, or lay the table out anew by `lakehouse maintain --rewrite`",
         )
     table = f"ALTER TABLE {location(log.path)}"
     statements = features(log, [column.type for column in definition.columns.values()])
+    if definition.project:
+        statements |= _of_project(log, definition.project)
+    # before the lists of what is ours are set, so that what a crash leaves over is still known as ours
+    gone, checks = _gone_properties(log, definition), _gone_constraints(log, definition)
+    if gone or checks:
+        keys = ", ".join(literal(name) for name in (*gone, *(f"{_CHECK}{name}" for name in checks)))
+        words = [f"unset {', '.join(gone)}"] * bool(gone) + [f"drop constraint {', '.join(checks)}"] * bool(checks)
+        statements[", ".join(words)] = f"{table} UNSET TBLPROPERTIES IF EXISTS ({keys})"
     if changed := _changed_properties(log, definition):
-        names = ", ".join(name for name in sorted(changed) if name != MANAGED)
+        names = ", ".join(name for name in sorted(changed) if name not in (MANAGED, CONSTRAINTS))
         statements[f"set {names or 'properties'}"] = f"{table} SET TBLPROPERTIES ({_properties(changed)})"
-    if gone := _gone_properties(log, definition):
-        keys = ", ".join(literal(name) for name in gone)
-        statements[f"unset {', '.join(gone)}"] = f"{table} UNSET TBLPROPERTIES IF EXISTS ({keys})"
+    if definition.widened:
+        items = ", ".join(f"{quoted(name)} TYPE {text}" for name, text in definition.widened.items())
+        changes = ", ".join(f"{name} to {text}" for name, text in definition.widened.items())
+        statements[f"widen {changes}"] = f"{table} ALTER COLUMN {items}"
     if comments := _changed_comments(log, definition):
         items = ", ".join(f"{quoted(name)} COMMENT {literal(text)}" for name, text in comments.items())
         statements[f"comment {', '.join(comments)}"] = f"{table} ALTER COLUMN {items}"
@@ -96,7 +129,34 @@ def differences(log: Log, definition: Definition) -> dict[str, str]:
     if _folded(definition.cluster_by) != _folded(log.clustered_by):
         by = f"({_names(definition.cluster_by)})" if definition.cluster_by else "NONE"
         statements[f"cluster by {_list(definition.cluster_by)}"] = f"{table} CLUSTER BY {by}"
+    for name, condition in new_constraints(log, definition).items():
+        statements[f"add constraint {name}"] = f"{table} ADD CONSTRAINT {quoted(name)} CHECK ({condition})"
     return statements
+
+
+def constraints(log: Log) -> dict[str, str]:
+    """Name in small letters -> condition of the CHECK constraints that the table has."""
+    return {n.removeprefix(_CHECK): text for n, text in log.properties.items() if n.startswith(_CHECK)}
+
+
+def new_constraints(log: Log, definition: Definition) -> dict[str, str]:
+    """The constraints of the definition that the table does not have, or has with another condition."""
+    there = constraints(log)
+    return {
+        name: text
+        for name, text in definition.constraints.items()
+        if name in definition.anew or not same_text(text, there.get(name, ""))
+    }
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether two SQL texts are the same but for whitespace outside of quotes, where Delta puts its own."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(text: str) -> str:
+    parts = _QUOTED.split(text)
+    return "".join(part if index % 2 else re.sub(r"\s+", "", part) for index, part in enumerate(parts))
 
 
 def features(log: Log, types: Iterable[str]) -> dict[str, str]:
@@ -109,13 +169,46 @@ def features(log: Log, types: Iterable[str]) -> dict[str, str]:
     return {f"enable {', '.join(missing)}": f"ALTER TABLE {location(log.path)} SET TBLPROPERTIES ({switches})"}
 
 
-def enable(spark: SparkSession, log: Log, types: Iterable[str], signature: Signature) -> int:
-    """Let the table store columns of these types; the number of commits, 0 as a rule and 1 the first time."""
+def enable(spark: SparkSession, log: Log, types: Iterable[str], signature: Signature, *, widen: bool = False) -> int:
+    """Let the table store columns of these types, and `widen` those that it has; the number of commits, 0 as a rule."""
     statements = features(log, types)
+    if widen and log.properties.get(WIDENING) != "true":
+        switch = _properties({WIDENING: "true"})
+        statements["enable type widening"] = f"ALTER TABLE {location(log.path)} SET TBLPROPERTIES ({switch})"
     for statement in statements.values():
         with commit.annotated(spark, signature):
             spark.sql(statement)
     return len(statements)
+
+
+def take_over(spark: SparkSession, log: Log, project: str, signature: Signature) -> None:
+    """Write down in the table that this project writes it; no commit where that is so."""
+    for statement in _of_project(log, project).values():
+        with commit.annotated(spark, signature):
+            spark.sql(statement)
+
+
+def _of_project(log: Log, project: str) -> dict[str, str]:
+    writer = log.properties.get(PROJECT)
+    if writer in (None, project):
+        return {}
+    switch = _properties({PROJECT: project})
+    return {
+        f"take the table over from project {writer}": f"ALTER TABLE {location(log.path)} SET TBLPROPERTIES ({switch})"
+    }
+
+
+def broken(spark: SparkSession, log: Log, definition: Definition) -> dict[str, int]:
+    """New constraint -> stored rows that break it, of those that any does: one job, none without a new constraint."""
+    from pyspark.sql import functions as F
+
+    wanted = new_constraints(log, definition)
+    if not wanted:
+        return {}
+    rows = spark.read.format("delta").option("versionAsOf", log.version).load(log.path)
+    counts = [F.count_if(~F.coalesce(F.expr(text), F.lit(False))).alias(name) for name, text in wanted.items()]
+    (found,) = rows.agg(*counts).collect()
+    return {name: count for name, count in found.asDict().items() if count}
 
 
 def alter(spark: SparkSession, log: Log, definition: Definition, signature: Signature) -> list[str]:
@@ -135,11 +228,25 @@ def alter(spark: SparkSession, log: Log, definition: Definition, signature: Sign
 def _column(name: str, column: Column) -> str:
     null = "" if column.nullable else " NOT NULL"
     comment = f" COMMENT {literal(column.comment)}" if column.comment else ""
-    return f"{quoted(name)} {column.type}{null}{comment}"
+    given = f" GENERATED ALWAYS AS ({column.generated_as})" if column.generated_as else ""
+    if column.identity is not None:
+        start, step = column.identity
+        given = f" GENERATED ALWAYS AS IDENTITY (START WITH {start} INCREMENT BY {step})"
+    return f"{quoted(name)} {column.type}{given}{null}{comment}"
 
 
 def _managed(definition: Definition) -> dict[str, str]:
-    return {MANAGED: ",".join(sorted(definition.properties))}
+    """The lists of what is ours; a table that never had a constraint has no list of them."""
+    names = {CONSTRAINTS: ",".join(sorted(definition.constraints))} if definition.constraints else {}
+    return {MANAGED: ",".join(sorted(definition.properties)), **names}
+
+
+def _gone_constraints(log: Log, definition: Definition) -> list[str]:
+    """Those of ours that the definition does not have any more, and those that get another condition."""
+    there = constraints(log)
+    ours = [name for name in log.properties.get(CONSTRAINTS, "").split(",") if name]
+    gone = [name for name in ours if name in there and name not in definition.constraints]
+    return gone + [name for name in new_constraints(log, definition) if name in there]
 
 
 def _changed_properties(log: Log, definition: Definition) -> dict[str, str]:

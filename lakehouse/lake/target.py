@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lakehouse.lake import types
@@ -19,6 +19,8 @@ class Target:
     """Stored columns after the write -> type, in order; those that `existing` lacks are added by the write itself."""
     existing: Mapping[str, str]
     """Columns that the table has now -> type, in order."""
+    version: int | None = None
+    """The table's version that the write was decided on; None: as it is."""
     partitioned_by: tuple[str, ...] = ()
     """Partition columns; only a write that replaces the schema has to name them."""
     comments: Mapping[str, str] = field(default_factory=dict)
@@ -27,6 +29,8 @@ class Target:
     """The table has no rows yet, so nothing that comes can match any."""
     widens: bool = False
     """The table's columns may get wider types (`delta.enableTypeWidening`)."""
+    replaces: bool = False
+    """A full refresh: what is stored is replaced by the write, which knows nothing of it (`empty`)."""
     replace_schema: bool = False
     """The write may give the table another schema: a full refresh of a table that is a function of its inputs."""
 
@@ -51,6 +55,11 @@ class Target:
             for name, (now, then) in found.items()
             if now != then and ("struct<" in then or (self.widens and types.widens(now, then)))
         }
+
+    @property
+    def grown(self) -> Sequence[tuple[str, str]]:
+        """The type of each grown column as it is now and as it will be."""
+        return [(now, self.columns[name]) for name, now in self.grown_columns.items()]
 
     @property
     def evolves(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -88,6 +88,12 @@ def widens(now: str, then: str) -> bool:
     if after is None or not before[0] or now == then:
         return False
     return after[1] >= before[1] and after[0] - after[1] >= before[0] - before[1]
+
+
+def widest(texts: Iterable[str]) -> str | None:
+    """The one of these types to which all others widen without loss; None where there is none."""
+    some = list(dict.fromkeys(texts))
+    return next((text for text in some if all(other == text or widens(other, text) for other in some)), None)
 
 
 def decimal_parts(text: str) -> tuple[int, int] | None:

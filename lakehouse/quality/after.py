@@ -36,6 +36,8 @@ class After:
     """All stored rows."""
     keys: tuple[str, ...] = ()
     """Of rows with the same values here one stays; which, may change when another is turned away."""
+    removes: bool = False
+    """Stored rows may go without another one in their place."""
 
 
 Stays = Callable[["DataFrame"], After]

@@ -2,78 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import or_
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakehouse.names import TableName
+from lakehouse.quality.check import IS_NULL, Check, Whole
 from lakehouse.quality.core.base import CoreExpectation
 from lakehouse.quality.models import Action, SchemaAction
-from lakehouse.quality.rows import keep_input, types_of
+from lakehouse.quality.rows import WAS, keep_input, types_of
+from lakehouse.quality.tally import Tally
 from lakehouse.quality.texts import value_text
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
-__all__ = ["IS_NULL", "Check", "Checks", "keep_input"]
-
-IS_NULL = "is NULL"
-"""Message of a NULL where none may be, which unlike other violations of a schema is no failed cast."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One rule about rows, whose finding stands in the hidden column `found`."""
-
-    index: int
-    name: str
-    column: str | None
-    action: Action
-    mostly: float | None
-    partial: bool
-    """Not every row is judged; `judged` says which."""
-    origins: frozenset[str] = frozenset()
-    """The input's columns that `column` is made of, folded."""
-
-    @property
-    def found(self) -> str:
-        """Hidden column: struct of name, column, value, message, or NULL."""
-        return f"__f{self.index}"
-
-    @property
-    def judged(self) -> str:
-        """Hidden column: whether the row was judged; only where `partial`."""
-        return f"__j{self.index}"
-
-    @property
-    def removes(self) -> bool:
-        """Whether a row that breaks the rule is not stored."""
-        return self.action in ("drop", "quarantine")
-
-
-@dataclass(frozen=True)
-class Whole:
-    """One rule about many rows together, or about the table: it has no finding in any row."""
-
-    index: int
-    name: str
-    rule: CoreExpectation
-    action: Action
-    columns: Mapping[str, str]
-    """The columns that it names, as written -> as the frame has them."""
-    secret: bool
-    """What is observed may not be shown (S60)."""
-    mostly: float | None = None
-
-    @property
-    def column(self) -> str | None:
-        """The column it is about, when it is one."""
-        named = sorted(self.rule.names())
-        return self.columns.get(named[0], named[0]) if len(named) == 1 else None
+__all__ = ["Checks", "keep_input"]
 
 
 class Checks:
@@ -88,6 +37,9 @@ class Checks:
         on_violation: Action = "warn",
         pii: Iterable[str] = (),
         rescued_column: str | None = "_rescued_data",
+        tally: Tally | None = None,
+        tables: Mapping[TableName, DataFrame] | None = None,
+        root: Path | None = None,
     ) -> None:
         self.variables: Mapping[str, object] = dict(variables or {})
         self.now = now
@@ -95,8 +47,19 @@ class Checks:
         self.on_violation: Action = on_violation
         self.pii = frozenset(name.casefold() for name in pii)
         self.rescued_column = rescued_column
+        self.tally = tally or Tally()
+        self.tables: Mapping[TableName, DataFrame] = dict(tables or {})
+        """The other tables that rules read, each whole at its pin."""
+        self.follows = False
+        """Rows come by a change feed: among them are some as they were before (`WAS`)."""
+        self.root = root
+        """The project's folder, in which a user's own code lies."""
+        self.not_stored: tuple[str, ...] = ()
+        """Columns of the input that `schema` does not name (S33)."""
         self._all: list[Check] = []
         self.wholes: list[Whole] = []
+        self.spared: Column | None = None
+        """Where a row is not judged by the checks that are added from now on."""
         self._casts: dict[str, tuple[Check, ...]] = {}
         self._origins: dict[str, frozenset[str]] = {}
 
@@ -168,6 +131,8 @@ class Checks:
         """As `add`, but gives the hidden columns, so that many checks go on the frame in one projection."""
         from pyspark.sql import functions as F
 
+        if self.spared is not None:
+            judged = ~self.spared if judged is None else ~self.spared & judged
         origins = self.origins(column) if column is not None else frozenset()
         check = Check(len(self._all), name, column, action, mostly, judged is not None, origins)
         self._all.append(check)
@@ -178,9 +143,9 @@ class Checks:
             shown.cast("string").alias("value"),
             (F.lit(message) if isinstance(message, str) else message).alias("message"),
         )
-        if judged is None:
-            return {check.found: F.when(violated, finding)}
-        return {check.found: F.when(judged & violated, finding), check.judged: judged}
+        breaks = violated if judged is None else judged & violated
+        hidden = {check.found: F.when(breaks, finding), check.broken: F.coalesce(breaks, F.lit(False))}
+        return hidden if judged is None else {**hidden, check.judged: judged}
 
     def shown(self, frame: DataFrame, names: Iterable[str]) -> Column | None:
         """The values of these columns for a finding: one as text, several as JSON; columns marked `pii` left out."""
@@ -243,10 +208,11 @@ class Checks:
         """The input's columns, folded, that this one is made of."""
         return self._origins.get(column.casefold(), frozenset({column.casefold()}))
 
-    def failed_cast(self, columns: Iterable[str], *, removing_only: bool = False) -> Column | None:
+    def failed_cast(self, columns: Iterable[str], *, removing_only: bool = False, spared: bool = True) -> Column | None:
         """Where a cast of one of these columns has failed in the row; None when none of them was cast.
 
-        `removing_only` leaves out casts whose failures are stored as NULL.
+        `removing_only` leaves out casts whose failures are stored as NULL; then, where they are `spared`, rows as they
+        were before count too: no rule rejects them, they only delete their key.
         """
         from pyspark.sql import functions as F
 
@@ -254,11 +220,42 @@ class Checks:
         if removing_only:
             found = [check for check in found if check.action != "warn"]
         failed = [F.coalesce(F.col(check.found)["message"] != IS_NULL, F.lit(False)) for check in found]
+        failed += [F.col(WAS)] if removing_only and spared and self.follows else []
         return reduce(or_, failed) if failed else None
+
+    def insist(self, frame: DataFrame) -> DataFrame:
+        """The frame whose reading fails at a row that breaks a rule so far, without these rules.
+
+        For what makes other rows of several, behind which a row cannot be told any more, nor set aside.
+        """
+        from pyspark.sql import functions as F
+
+        if not self._all:
+            return frame
+        for check in self._all:
+            if check.action != "warn":
+                found = F.col(check.found)
+                value = F.coalesce(F.concat(F.lit(" "), found["value"]), F.lit(""))
+                told = F.concat(found["name"], F.lit(": for example"), value, F.lit(": "), found["message"])
+                frame = frame.filter(F.when(found.isNotNull(), F.raise_error(told).cast("boolean")).otherwise(True))
+        hidden = [name for check in self._all for name in (check.found, check.judged)]
+        self._all, self._casts = [], {}
+        return frame.drop(*hidden)
+
+    def spare(self, frame: DataFrame, where: Column, but: Collection[str]) -> DataFrame:
+        """The frame in which these rows break none of the rules so far, but for those about the columns in `but`."""
+        from pyspark.sql import functions as F
+
+        hidden: dict[str, Column] = {}
+        for check in self._all:
+            if check.column is None or check.column.casefold() not in but:
+                hidden[check.found] = F.when(~where, F.col(check.found))
+                hidden[check.broken] = F.col(check.broken) & ~where
+        return frame.withColumns(hidden) if hidden else frame
 
     def doomed(self) -> Column | None:
         """Where the row breaks a rule, so far, that keeps it from being stored; None when no rule does that."""
         from pyspark.sql import functions as F
 
-        broken = [F.col(check.found).isNotNull() for check in self._all if check.action != "warn"]
+        broken = [F.col(check.broken) for check in self._all if check.action != "warn"]
         return reduce(or_, broken) if broken else None

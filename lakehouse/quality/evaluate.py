@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lakehouse.quality.checks import Check, Checks, Whole
+from lakehouse.quality.check import Check, Whole
+from lakehouse.quality.checks import Checks
 from lakehouse.quality.core.base import Verdict
 from lakehouse.quality.models import Action
 from lakehouse.quality.wholes import NewTable, figures, verdicts
@@ -102,10 +103,12 @@ class Evaluated:
         """The checks because of which nothing may be written."""
         return [result for result in self.results if result.fails]
 
-    def message(self) -> str:
-        """Why nothing may be written, a line for each failing check."""
+    def message(self, samples: Sequence[Mapping[str, str | None]] = ()) -> str:
+        """Why nothing may be written, a line for each failing check, with one of its findings among the samples."""
         return "\n".join(
-            r.told + (f", {r.mostly:.10g} of them must pass" if r.mostly is not None and r.verdict is None else "")
+            r.told
+            + (f", {r.mostly:.10g} of them must pass" if r.mostly is not None and r.verdict is None else "")
+            + next((_example(sample) for sample in samples if sample["name"] == r.name), "")
             for r in self.failing
         )
 
@@ -124,7 +127,7 @@ def evaluate(
     found = checks.all
     wanted = [F.count(F.lit(1)).alias("rows")]
     for check in found:
-        wanted.append(F.count_if(F.col(check.found).isNotNull()).alias(f"v{check.index}"))
+        wanted.append(F.count_if(F.col(check.broken)).alias(f"v{check.index}"))
         if check.partial:
             wanted.append(F.count_if(F.col(check.judged)).alias(f"j{check.index}"))
     quarantined, dropped = broken(checks, "quarantine"), broken(checks, "drop")
@@ -153,6 +156,11 @@ def evaluate(
     return replace(evaluated, results=[*evaluated.results, *wholes])
 
 
+def _example(sample: Mapping[str, str | None]) -> str:
+    value = sample["value"]
+    return f"; for example: {sample['message']}" if value is None else f"; for example {value}: {sample['message']}"
+
+
 def _result(whole: Whole, verdict: Verdict, rows: int) -> Result:
     return Result(whole, rows if verdict.judged is None else verdict.judged, verdict.unexpected or 0, verdict)
 
@@ -164,5 +172,5 @@ def broken(checks: Checks, *actions: Action) -> Column | None:
 
     from pyspark.sql import functions as F
 
-    found = [F.col(check.found).isNotNull() for check in checks.all if check.action in actions]
+    found = [F.col(check.broken) for check in checks.all if check.action in actions]
     return reduce(or_, found) if found else None

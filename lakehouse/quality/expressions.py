@@ -201,6 +201,11 @@ def nondeterministic(text: str) -> list[str]:
     return sorted({name for name, _ in _calls(text) if name in _NONDETERMINISTIC})
 
 
+def is_nondeterministic(function: str) -> bool:
+    """Whether the function gives another value each time it is asked (S36)."""
+    return function in _NONDETERMINISTIC
+
+
 def current(text: str) -> list[str]:
     """Functions that tell the time or date of the run (S36, S85), sorted."""
     tree = parse(text)

@@ -20,6 +20,31 @@ SchemaAction = Literal["quarantine", "fail", "null"]
 """What happens to a row with a value that does not fit its column."""
 
 
+class Identity(Model):
+    """Numbers that Delta gives to rows: `true`, or `{start, step}`."""
+
+    start: int = 1
+    """The number of the first row."""
+    step: int = 1
+    """What the next one is more, or less when it is negative; there may be gaps."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _true(cls, value: Any) -> Any:
+        if value is True:
+            return {}
+        if value is False:
+            raise ValueError("`identity: false` says nothing; leave it out")
+        return value
+
+    @field_validator("step")
+    @classmethod
+    def _goes_on(cls, value: int) -> int:
+        if value == 0:
+            raise ValueError("a step of 0 would give every row the same number")
+        return value
+
+
 class ColumnSpec(Model):
     """One column of `schema`: `name: int` or `name: {type: int, …}`."""
 
@@ -31,12 +56,12 @@ class ColumnSpec(Model):
     """The column's comment in the table."""
     default: str | int | float | bool | None = None
     """An SQL expression for rows whose input does not have the column at all (S34); not for NULL."""
-    generated_as: str | None = Field(None, json_schema_extra=LATER)
-    """The SQL expression that Delta computes the column by."""
-    identity: bool | dict[str, int] | None = Field(None, json_schema_extra=LATER)
-    """True, or `{start, step}`: Delta numbers the rows."""
-    tags: tuple[str, ...] | dict[str, str] | None = Field(None, json_schema_extra=LATER)
-    """Words about the column, for a catalog."""
+    generated_as: str | None = None
+    """An SQL expression over other columns of the table that gives the value; Delta holds every row to it."""
+    identity: Identity | None = None
+    """True, or `{start, step}`: Delta numbers rows when they are inserted; an update keeps the number (S46)."""
+    tags: tuple[str, ...] | dict[str, str] | None = None
+    """Words about the column, kept with the table as its property `lakehouse.tags.<column>`."""
     pii: bool = False
     """The value is not shown in logs, failures, reports and documentation; it is stored as it is (S60)."""
 
@@ -45,7 +70,32 @@ class ColumnSpec(Model):
     def _short_form(cls, value: object) -> object:
         return {"type": value} if isinstance(value, str) else value
 
-    @field_validator("default", "generated_as")
+    @field_validator("generated_as")
+    @classmethod
+    def _generates(cls, value: str | None) -> str | None:
+        if value is not None:
+            expressions.check_row_expression(value)
+            if named := expressions.nondeterministic(value):
+                raise ValueError(f"{min(named)}() gives another value each time, and Delta compares it on every write")
+            if expressions.variables_of(value):
+                raise ValueError("Delta keeps the expression with the table, so it cannot name a variable")
+        return value
+
+    @model_validator(mode="after")
+    def _one_giver(self) -> ColumnSpec:
+        given = [key for key in ("default", "generated_as", "identity") if getattr(self, key) is not None]
+        if len(given) > 1:
+            raise ValueError(f"`{given[0]}` and `{given[1]}` both say what the column holds; keep one of them")
+        if self.identity is not None and self.type != "bigint":
+            raise ValueError(f"Delta numbers rows in a bigint, not in {self.type}")
+        return self
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the value never comes from the input: Delta or an expression gives it."""
+        return self.identity is not None or self.generated_as is not None
+
+    @field_validator("default")
     @classmethod
     def _expression_parses(cls, value: str | int | float | bool | None) -> str | int | float | bool | None:
         if isinstance(value, str):

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
+FAILURES = "array<struct<name:string,column:string,value:string,message:string>>"
+"""Type of `_failures`."""
+
+
 def address(content: str, table: TableName, batch: int) -> Column:
     """The address of a rejected row: a hash over table, the column `content`, ordinal among equal rows, and batch."""
     from pyspark.sql import Window

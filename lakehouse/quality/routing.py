@@ -35,7 +35,7 @@ def accepted(frame: DataFrame, checks: Checks, evaluated: Evaluated | None = Non
 
     counted = evaluated.of_rows if evaluated is not None else ()
     clean = {result.check.index for result in counted if not result.violations}
-    kept = [F.col(check.found).isNull() for check in checks.all if check.removes and check.index not in clean]
+    kept = [~F.col(check.broken) for check in checks.all if check.removes and check.index not in clean]
     return frame.filter(reduce(and_, kept)) if kept else frame
 
 
@@ -85,7 +85,7 @@ def samples(frame: DataFrame, checks: Checks, evaluated: Evaluated, limit: int =
     from pyspark.sql import functions as F
 
     failing = {result.check.index for result in evaluated.of_rows if result.fails}
-    found = [F.col(check.found).isNotNull() for check in checks.all if check.index in failing]
+    found = [F.col(check.broken) for check in checks.all if check.index in failing]
     if not found:
         return []
     rows = frame.filter(reduce(or_, found)).select(F.explode(failures(checks)).alias("f")).select("f.*").limit(limit)

@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 
 INPUT = "__input"
 """Hidden struct of the row as read (S55); only a rejected row ever has it computed."""
+DELETE, TRUNCATE = "__delete", "__truncate"
+"""Hidden columns: whether the row deletes its key, or all rows with a lower sequence; never NULL."""
 
 
 BRONZE = frozenset({"_source_file", "_source_modified", "_ingested_at", "_batch", "_rescued_data"})
 """Columns that Bronze adds."""
-CARRIED = BRONZE | {"_sequence"}
+WAS = "__was"
+"""Hidden column of a change feed: whether the row is one as it was before a commit, which no rule takes away."""
+COMMIT_VERSION = "_commit_version"
+"""Column of rows that come by a change feed: the version of the input that brought them, as Delta calls it."""
+CARRIED = BRONZE | {"_sequence", COMMIT_VERSION}
 """Columns that go along with the rows, and are stored only where they are named."""
 
 
@@ -44,18 +50,19 @@ def carried(columns: Iterable[str]) -> list[str]:
 
 def types_of(frame: DataFrame) -> dict[str, str]:
     """Column -> canonical type text, in order; what Delta cannot store (a void) has Spark's own."""
-    return {field.name: _text(field.dataType) for field in frame.schema.fields}
+    return {field.name: type_text(field.dataType) for field in frame.schema.fields}
 
 
-def _text(kind: DataType) -> str:
+def type_text(kind: DataType) -> str:
+    """The canonical text of a type; what Delta cannot store has Spark's own."""
     from pyspark.sql.types import ArrayType, MapType, StructType
 
     if isinstance(kind, StructType):
-        return types.struct([(field.name, _text(field.dataType)) for field in kind.fields])
+        return types.struct([(field.name, type_text(field.dataType)) for field in kind.fields])
     if isinstance(kind, ArrayType):
-        return f"array<{_text(kind.elementType)}>"
+        return f"array<{type_text(kind.elementType)}>"
     if isinstance(kind, MapType):
-        return f"map<{_text(kind.keyType)},{_text(kind.valueType)}>"
+        return f"map<{type_text(kind.keyType)},{type_text(kind.valueType)}>"
     return kind.simpleString()
 
 

@@ -10,7 +10,8 @@ from lakehouse.names import quoted
 from lakehouse.quality import binding
 from lakehouse.quality.binding import sql_literal
 from lakehouse.quality.casts import always_fits, strict_cast
-from lakehouse.quality.checks import IS_NULL, Checks
+from lakehouse.quality.check import IS_NULL
+from lakehouse.quality.checks import Checks
 from lakehouse.quality.models import ColumnSpec, SchemaAction
 from lakehouse.quality.rows import INPUT, carried, types_of, visible
 from lakehouse.quality.texts import value_text
@@ -40,6 +41,8 @@ def enforce(
     checks.mark_pii(name for name, spec in schema.items() if spec.pii)
     types = types_of(frame)
     spelled = {name.casefold(): name for name in types}
+    given = {name: spec for name, spec in schema.items() if spec.is_given}
+    schema = {name: spec for name, spec in schema.items() if name not in given}
     values = {name: _value(name, spec, types, spelled, checks) for name, spec in schema.items()}
     staged = {f"__s{index}": value for index, value in enumerate(values.values())}
     rescued = spelled.get((rescued_column or checks.rescued_column or "").casefold())
@@ -51,8 +54,25 @@ def enforce(
     findings: dict[str, Column] = {}
     for index, (name, spec) in enumerate(schema.items()):
         findings |= _checks(frame, name, spec, f"__s{index}", spelled.get(name.casefold()), types, checks, action)
-    others = [n for n in visible(types) if n.casefold() not in {c.casefold() for c in schema}] if keep_others else []
-    return _arranged(frame.withColumns(findings) if findings else frame, list(schema), staged, others)
+    declared = {c.casefold() for c in (*schema, *given)}
+    others = [n for n in visible(types) if n.casefold() not in declared] if keep_others else []
+    kept = {name.casefold() for name in others}
+    checks.not_stored = tuple(n for n in visible(types) if n.casefold() not in declared | kept)
+    arranged = _arranged(frame.withColumns(findings) if findings else frame, list(schema), staged, others)
+    return _generated(arranged, given)
+
+
+def _generated(frame: DataFrame, given: Mapping[str, ColumnSpec]) -> DataFrame:
+    """With the columns whose values follow from others, which Delta would compute only behind all rules.
+
+    Delta compares them on every write; identities are its own to give, so the frame has none.
+    """
+    from pyspark.sql import functions as F
+
+    texts = {name: spec for name, spec in given.items() if spec.generated_as is not None}
+    if not texts:
+        return frame
+    return frame.withColumns({n: F.expr(spec.generated_as or "").cast(spec.type) for n, spec in texts.items()})
 
 
 def _arranged(frame: DataFrame, declared: list[str], staged: Mapping[str, Column], others: list[str]) -> DataFrame:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from lakehouse.errors import StepError
 from lakehouse.names import quoted
 from lakehouse.quality import binding
-from lakehouse.quality.checks import Checks, Whole
+from lakehouse.quality.check import Whole
+from lakehouse.quality.checks import Checks
 from lakehouse.quality.core.base import (
     BatchExpectation,
     FrameExpectation,
@@ -20,7 +21,7 @@ from lakehouse.quality.core.base import (
     TableRowsExpectation,
     Verdict,
 )
-from lakehouse.quality.rows import is_hidden, types_of, visible
+from lakehouse.quality.rows import DELETE, is_hidden, types_of, visible
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -47,7 +48,7 @@ def figures(frame: DataFrame, checks: Checks, removed: Column | None) -> dict[st
     for whole in checks.wholes:
         rule = whole.rule
         if isinstance(rule, BatchExpectation):
-            rows = _judged(whole, checks, removed)
+            rows = _judged(frame, whole, checks, removed)
             values = {name: F.when(rows, F.col(quoted(own))) for name, own in whole.columns.items()}
             own_types = {name: types[own] for name, own in whole.columns.items()}
             with _told_of(whole):
@@ -56,10 +57,12 @@ def figures(frame: DataFrame, checks: Checks, removed: Column | None) -> dict[st
     return wanted
 
 
-def _judged(whole: Whole, checks: Checks, removed: Column | None) -> Column:
+def _judged(frame: DataFrame, whole: Whole, checks: Checks, removed: Column | None) -> Column:
     from pyspark.sql import functions as F
 
     kept = F.lit(True) if removed is None else ~removed
+    if DELETE in frame.columns:  # such a row is none of the table to come
+        kept = kept & ~F.col(DELETE)
     condition = _condition(whole, checks)
     return kept if condition is None else kept & condition
 
@@ -119,7 +122,7 @@ def _verdict(
     if isinstance(rule, BatchExpectation):
         return rule.verdict({n.partition("_")[2]: v for n, v in counts.items() if n.startswith(f"w{whole.index}_")})
     assert isinstance(rule, FrameExpectation)
-    rows = frame.where(_judged(whole, checks, removed))
+    rows = frame.where(_judged(frame, whole, checks, removed))
     return rule.ask(rows.select(*[quoted(name) for name in frame.columns if not is_hidden(name)]))
 
 

@@ -85,3 +85,14 @@ def test_a_kind_gets_the_settings_it_must_have(spark: SparkSession) -> None:
         pass
     with pytest.raises(ValueError, match="needs a txn"), commit.annotated(spark, signature("data", 1)):
         pass
+
+
+def test_a_statement_about_another_table_may_come_before_the_signed_one(spark: SparkSession, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    with commit.signed(spark, signature("data", 7)):
+        with commit.aside(spark):
+            assert settings(spark) == [None, None, None]
+            append(spark, str(other))
+        append(spark, str(one))
+    assert [[a["txn"]["version"] for a in last(path) if "txn" in a] for path in (one, other)] == [[7], []]
+    assert settings(spark) == [None, None, None]

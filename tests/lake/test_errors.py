@@ -182,9 +182,33 @@ def test_causes_that_go_round_in_a_circle_end() -> None:
 
 def test_messages_of_others_show_no_secret() -> None:
     redaction.hide("hunter22")
-    try:
-        error = OSError("login with hunter22")
-        assert causes(error)[0].message == "login with ***"
-        assert translate(error, "silver.s").message == "silver.s: OSError: login with ***"
-    finally:
-        redaction.forget()
+    error = OSError("login with hunter22")
+    assert causes(error)[0].message == "login with ***"
+    assert translate(error, "silver.s").message == "silver.s: OSError: login with ***"
+
+
+RAISES = {
+    "CAST_INVALID_INPUT": ("'Smith77'", "cast(v AS int)"),
+    "CAST_OVERFLOW": ("771234567890L", "cast(v AS int)"),
+    "NUMERIC_VALUE_OUT_OF_RANGE": ("7712345.5BD", "cast(v AS decimal(5,2))"),
+    "CANNOT_PARSE_TIMESTAMP": ("'Smith77'", "to_timestamp(v, 'yyyy-MM-dd')"),
+    "DATETIME_FIELD_OUT_OF_BOUNDS": ("77", "make_date(2013, v, 1)"),
+    "INVALID_FORMAT": ("'Smith77'", "to_number(v, '999')"),
+    "INVALID_URL": ("'http://Smith77 x'", "parse_url(v, 'HOST')"),
+    "MALFORMED_RECORD_IN_PARSING": ("'{Smith77'", "from_json(v, 'a int', map('mode', 'FAILFAST'))"),
+    "USER_RAISED_EXCEPTION": (
+        "'Smith77'",
+        """raise_error('late row: silver.t has, of the key {"a":"' || v || '"}, x')""",
+    ),
+}
+
+
+@pytest.mark.parametrize("condition", RAISES)
+def test_s60_what_errors_quote_of_rows_is_hidden_where_a_column_is_marked(spark: SparkSession, condition: str) -> None:
+    value, expression = RAISES[condition]
+    frame = spark.range(0, 4, 1, 2).selectExpr(f"IF(id < 9, {value}, NULL) AS v").selectExpr(f"{expression} AS x")
+    redaction.hide_rows()
+    told = translated(lambda: frame.write.format("noop").mode("overwrite").save()).message
+    assert condition in told
+    assert "***" in told
+    assert "77" not in told

@@ -154,6 +154,26 @@ def test_data_version_does_not_rule_out_a_change_that_expired(tmp_path: Path) ->
     assert (log.data_version(0), log.data_version(1), log.data_version(2)) == (1, None, None)
 
 
+def test_s75_changes_tell_where_the_change_feed_goes_on_and_off(tmp_path: Path) -> None:
+    def described(**properties: str) -> dict[str, Any]:
+        return {
+            "metaData": {
+                "id": "i", "format": {"provider": "parquet", "options": {}}, "schemaString": SCHEMA,
+                "partitionColumns": [], "configuration": properties,
+            }
+        }  # fmt: skip
+
+    on = {"delta.enableChangeDataFeed": "TRUE", "note": '"delta.enableChangeDataFeed":"false"'}
+    log = table(
+        tmp_path,
+        (info("SET TBLPROPERTIES"), described(**on)),
+        (info("WRITE"), add("a")),
+        (info("SET TBLPROPERTIES"), described(other="true")),
+    )
+    assert [change.feed for change in log.changes(0, 3)] == [True, None, False]
+    assert not log.feeds
+
+
 def test_s74_changes_tell_appends_from_the_rest(tmp_path: Path) -> None:
     rewrite = Signature("t", "r", "a", "rewrite", 1, 0, "d")
     log = table(
@@ -278,3 +298,22 @@ def test_clustering_survives_checkpoints_and_is_seen_when_an_overwrite_drops_it(
     assert Log.require(path).clustered_by == ("x", "id")
     spark.range(1).selectExpr("id", "'a' x").write.format("delta").mode("overwrite").save(path)
     assert Log.require(path).clustered_by == ()
+
+
+def test_deleted_rows_are_counted_where_types_are_widened_too(spark: SparkSession, tmp_path: Path) -> None:
+    """`deltalake` refuses to tell of deletion vectors of such a table."""
+    path = str(tmp_path / "t")
+    switches = (
+        "'delta.enableDeletionVectors' = 'true', 'delta.enableTypeWidening' = 'true', 'delta.checkpointInterval' = '3'"
+    )
+    spark.sql(f"CREATE TABLE delta.`{path}` (a int, p int) USING delta PARTITIONED BY (p) TBLPROPERTIES ({switches})")
+    rows = spark.range(0, 20, 1, 2).selectExpr("CAST(id AS int) AS a", "CAST(id % 2 AS int) AS p")
+    for _ in range(2):
+        rows.write.format("delta").mode("append").save(path)
+    for a in (3, 4, 5, 5):
+        spark.sql(f"DELETE FROM delta.`{path}` WHERE a = {a}")
+        files = Log.require(path).files()
+        left = sum(files["num_records"].to_pylist()) - sum(files["deleted"].to_pylist())
+        assert left == spark.read.format("delta").load(path).count()
+    spark.sql(f"DELETE FROM delta.`{path}` WHERE p = 1")
+    assert sum(Log.require(path).files()["deleted"].to_pylist()) == 2

@@ -32,4 +32,4 @@ def test_a_newer_one_is_refused() -> None:
 
 def test_only_some_kinds_take_the_sequence() -> None:
     kinds = {kind: Signature("i", "r", "a", kind, 1, 0, "d").has_txn for kind in WITH_TXN | WITHOUT_TXN}
-    assert {k for k, has in kinds.items() if has} == {"data", "replay", "erase", "rewrite", "restore"}
+    assert {k for k, has in kinds.items() if has} == {"data", "refresh", "replay", "erase", "rewrite", "restore"}

@@ -91,7 +91,7 @@ def test_alter_does_what_differs_one_commit_per_kind(spark: SparkSession, tmp_pa
         comment="new",
     )
     done, after = altered(spark, log, now)
-    assert done == ["set comment, y, z", "unset delta.appendOnly", "comment a, b", "allow NULL in a"]
+    assert done == ["unset delta.appendOnly", "set comment, y, z", "comment a, b", "allow NULL in a"]
     assert after.version == len(done)
     assert {n: after.properties.get(n) for n in ("x", "y", "z", "delta.appendOnly")} == {
         "x": "1", "y": "3", "z": "4", "delta.appendOnly": None,

@@ -8,10 +8,11 @@ from pydantic import ValidationError
 from lakehouse.errors import StepError
 from lakehouse.model import unavailable
 from lakehouse.names import TableName
-from lakehouse.quality.checks import Check, Checks, keep_input
+from lakehouse.quality.check import Check
+from lakehouse.quality.checks import Checks, keep_input
 from lakehouse.quality.evaluate import Result, evaluate
 from lakehouse.quality.expectations import judge
-from lakehouse.quality.models import ColumnSpec, Expectation
+from lakehouse.quality.models import ColumnSpec, Expectation, Identity
 from lakehouse.quality.routing import accepted, rejected, samples
 
 from .described import undescribed
@@ -188,7 +189,10 @@ def test_column_spec_forms():
     for wrong in ("itn", {"nullable": True}, {"type": "int", "default": "unknown"}, {"type": "int", "default": "1 +"}):
         with pytest.raises(ValidationError):
             ColumnSpec.model_validate(wrong)
-    assert list(unavailable(ColumnSpec(type="int", identity=True))) == [("identity",)]
+    assert ColumnSpec.model_validate({"type": "bigint", "identity": True}).identity == Identity(start=1, step=1)
+    for wrong in ({"type": "int", "identity": True}, {"type": "bigint", "identity": {"step": 0}}):
+        with pytest.raises(ValidationError):
+            ColumnSpec.model_validate(wrong)
 
 
 def test_every_expectation_describes_its_arguments():

@@ -143,13 +143,14 @@ def test_s32_a_missing_column_names_the_nearest(spark):
 def test_s33_undeclared_columns_go_or_follow(spark):
     frame = spark.createDataFrame([("1", "b", "c", 3)], "a string, z string, y string, _batch bigint")
     checks = Checks()
-    assert enforce(frame, column_specs({"a": "int"}), checks).columns == ["a", "_batch", "__f0"]
+    assert enforce(frame, column_specs({"a": "int"}), checks).columns == ["a", "_batch", "__f0", "__b0"]
     assert enforce(frame, column_specs({"a": "int"}), Checks(), keep_others=True).columns == [
         "a",
         "z",
         "y",
         "_batch",
         "__f0",
+        "__b0",
     ]
 
 
