@@ -17,7 +17,7 @@ from lakehouse.quality.fields import Condition, GroupCondition, GroupExpression,
 from lakehouse.quality.flow import Flow, Kind, Value, changed, used, value
 from lakehouse.quality.rows import CARRIED
 from lakehouse.write import overwrite
-from lakehouse.write.base import view
+from lakehouse.write.base import Told, view
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -154,9 +154,9 @@ def after(frame: DataFrame, there: DataFrame | None, target: Target, options: Ag
     return replaced(frame)
 
 
-def write(frame: DataFrame, target: Target, options: Aggregate) -> None:
+def write(frame: DataFrame, target: Target, options: Aggregate) -> Told:
     """Replace the table by the frame, which `result` has grouped, in one commit."""
-    overwrite.write(frame, target, options)
+    return overwrite.write(frame, target, options)
 
 
 def _window(window: Window, column: str) -> str:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
+from lakehouse.lake.observed import Observed
 from lakehouse.model import Model, Names
 from lakehouse.names import quoted
 from lakehouse.quality.after import COULD, OUT, After, flagged, matched
 from lakehouse.quality.flow import Flow, Kind
-from lakehouse.write.base import add, arrival, only_true, stored, view
+from lakehouse.write.base import Counts, Told, add, all_written, arrival, inserted, only_true, stored, view
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+    from lakehouse.lake.history import Commit
     from lakehouse.lake.target import Target
 
 
@@ -67,12 +69,21 @@ def _order(frame: DataFrame, target: Target) -> list[Column]:
     return arrival(frame, {name: target.columns[name] for name in stored(frame, target)})
 
 
-def write(frame: DataFrame, target: Target, options: Append) -> None:
+def write(frame: DataFrame, target: Target, options: Append) -> Told:
     """Append the frame, or with `keys` the first row of every key that the table does not have, in one commit."""
+    from pyspark.sql import functions as F
+
     if options.keys is None:
         add(frame, target)
-    else:
-        _missing_keys(frame, target, options.keys)
+        return all_written
+    given = Observed(frame, rows=F.count(F.lit(1)))
+    _missing_keys(given.frame, target, options.keys)
+
+    def told(commit: Commit, rows: int | None) -> Counts:
+        written = inserted(commit)
+        return Counts(written, left_out=max((given.get()["rows"] if rows is None else rows) - written, 0))
+
+    return told
 
 
 def _missing_keys(frame: DataFrame, target: Target, keys: tuple[str, ...]) -> None:

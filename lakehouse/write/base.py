@@ -3,16 +3,80 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.names import quoted
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, SparkSession
 
+    from lakehouse.lake.history import Commit
     from lakehouse.lake.target import Target
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the rows that one commit was given: their sum is the number of these rows."""
+
+    written: int
+    """Rows that the table got."""
+    updated: int = 0
+    """Rows that took the place of a stored one."""
+    superseded: int = 0
+    """Rows of a merge that lost against another one of the same commit."""
+    late: int = 0
+    """Rows of a merge that are older than the stored one of their key."""
+    equal: int = 0
+    """Rows of a merge that say what is stored already."""
+    deleted: int = 0
+    """Rows of a merge that deleted their key, or all rows with a lower sequence, whether or not any was stored."""
+    left_out: int = 0
+    """Rows of `append: {keys}` whose key was there."""
+
+    @property
+    def total(self) -> int:
+        """The rows that the commit was given."""
+        return sum(astuple(self))
+
+
+Told = Callable[["Commit", int | None], Counts]
+"""Asked with the commit that a write made, and the number of rows it was given where that is known."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a table forgets and a late row needs to know: its tombstones (S67).
+
+    Of each row: the keys as the table has them, `_sequence`, `kind` (`delete`, `same` or `truncate`), and of a history
+    the columns that are not tracked.
+    """
+
+    rows: DataFrame | None
+    """Those that exist: of attempts that are commits in the table's lineage; None when there are none yet."""
+    keep: Callable[[DataFrame], None]
+    """Appends rows beside the commit to come, before it; called only when there are some."""
+
+
+KIND = "kind"
+"""Column of a tombstone: what it is of."""
+
+
+def metric(commit: Commit, name: str) -> int:
+    """A figure of the commit's own metrics, 0 where it has none of that name."""
+    return int(str(commit.metrics.get(name) or 0))
+
+
+def all_written(commit: Commit, rows: int | None) -> Counts:
+    """Of a write that stores every row."""
+    return Counts(metric(commit, "numOutputRows"))
+
+
+def inserted(commit: Commit) -> int:
+    """Rows that a MERGE, or the append in its place, added."""
+    return metric(commit, "numTargetRowsInserted" if "numTargetRowsInserted" in commit.metrics else "numOutputRows")
 
 
 def only_true(word: str, value: Any) -> Any:
@@ -45,11 +109,34 @@ def selected(frame: DataFrame, target: Target) -> DataFrame:
 
 
 def add(frame: DataFrame, target: Target) -> None:
-    """Append the stored columns of the frame in one commit, adding those that the table lacks in the same one."""
+    """Append the stored columns of the frame in one commit, adding those that the table lacks in the same one.
+
+    In a full refresh they replace all that is stored.
+    """
+    if target.replaces:
+        replace_all(frame, target)
+        return
     writer = selected(frame, target).write.format("delta").mode("append")
     if target.evolves:
         writer = writer.option("mergeSchema", "true")
     writer.save(target.path)
+
+
+def replace_all(frame: DataFrame, target: Target) -> None:
+    """Replace all rows in one commit; the schema stays, gains columns, or is replaced when the target says so."""
+    writer = selected(frame, target).write.format("delta").mode("overwrite")
+    if target.replace_schema:
+        # with overwriteSchema Delta takes the partitioning from the writer too
+        writer = writer.option("overwriteSchema", "true").partitionBy(*target.partitioned_by)
+    else:
+        # without a condition Delta would forget the columns of liquid clustering
+        writer = writer.option("replaceWhere", "true")
+        if target.evolves:
+            writer = writer.option("mergeSchema", "true")
+    writer.save(target.path)
+
+
+_MATERIALIZE = "spark.databricks.delta.merge.materializeSource"
 
 
 @contextmanager
@@ -61,6 +148,20 @@ def view(frame: DataFrame) -> Iterator[str]:
         yield name
     finally:
         frame.sparkSession.catalog.dropTempView(name)
+
+
+@contextmanager
+def persisted_source(spark: SparkSession) -> Iterator[None]:
+    """Within, a MERGE may read a persisted frame: told never to keep a source, Delta refuses one that is cached."""
+    before = spark.conf.get(_MATERIALIZE, None)
+    spark.conf.set(_MATERIALIZE, "auto")
+    try:
+        yield
+    finally:
+        if before is None:
+            spark.conf.unset(_MATERIALIZE)
+        else:
+            spark.conf.set(_MATERIALIZE, before)
 
 
 def comparable(sql: str, type_text: str) -> str:
@@ -76,8 +177,8 @@ def comparable_grown(sql: str) -> str:
     return f"to_json(struct({sql} AS value), {_TO_THE_MICROSECOND})"
 
 
-ARRIVAL = ("_batch", "_source_modified", "_source_file")
-"""Bronze's columns that tell which of two rows came later (S64)."""
+ARRIVAL = ("_batch", "_commit_version", "_source_modified", "_source_file")
+"""Columns of Bronze, and of a change feed, that tell which of two rows came later (S64)."""
 
 
 def arrival(frame: DataFrame, content: Mapping[str, str]) -> list[Column]:

@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from lakehouse.model import Model
 from lakehouse.quality.after import After, replaced
-from lakehouse.write.base import only_true, selected
+from lakehouse.write.base import Told, all_written, only_true, replace_all
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -35,15 +35,7 @@ def after(frame: DataFrame, there: DataFrame | None, target: Target, options: Mo
     return replaced(frame)
 
 
-def write(frame: DataFrame, target: Target, options: Model) -> None:
+def write(frame: DataFrame, target: Target, options: Model) -> Told:
     """Replace all rows in one commit; the schema stays, gains columns, or is replaced when the target says so."""
-    writer = selected(frame, target).write.format("delta").mode("overwrite")
-    if target.replace_schema:
-        # with overwriteSchema Delta takes the partitioning from the writer too
-        writer = writer.option("overwriteSchema", "true").partitionBy(*target.partitioned_by)
-    else:
-        # without a condition Delta would forget the columns of liquid clustering
-        writer = writer.option("replaceWhere", "true")
-        if target.evolves:
-            writer = writer.option("mergeSchema", "true")
-    writer.save(target.path)
+    replace_all(frame, target)
+    return all_written

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lakehouse.lake.commit import signed
+from lakehouse.lake import increment
+from lakehouse.lake.commit import aside, signed
+from lakehouse.lake.log import Log
 from lakehouse.lake.signature import Signature
 from lakehouse.lake.table import Column, Definition, create
 from lakehouse.lake.target import Target
 from lakehouse.names import TableName
+from lakehouse.write.base import Counts, Memory, Told
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -50,20 +53,38 @@ class Table:
         self.path = path
         self.columns = dict(columns)
         self.sequence = 0
+        self.counts: Counts | None = None
         definition = Definition({n: Column(t) for n, t in columns.items()}, properties=properties)
         create(spark, path, "id-1", definition, signature("create", 0))
 
-    def write(self, leaf: Any, frame: DataFrame, options: Any, **target: Any) -> None:
-        """One signed commit by the leaf, as the engine makes it."""
+    def write(self, leaf: Any, frame: DataFrame, options: Any, **target: Any) -> Counts:
+        """One signed commit by the leaf, as the engine makes it, and what it counts."""
         self.sequence += 1
+        remembers = hasattr(leaf, "remembers") and leaf.remembers(options)
+        memory = (Memory(self.tombstones(), self._keep),) if remembers else ()
         with signed(self.spark, signature(sequence=self.sequence)):
-            leaf.write(frame, self.target(**target), options)
+            told: Told = leaf.write(frame, self.target(**target), options, *memory)
+        self.counts = told(Log.require(self.path).commits[0], None)
+        return self.counts
+
+    def tombstones(self) -> DataFrame | None:
+        path = f"{self.path}_tombstones"
+        # at its version, as the engine reads it: else what is kept now would be among what was known before
+        return increment.pinned(self.spark, path, len(commits(path)) - 1) if Path(path).exists() else None
+
+    def _keep(self, rows: DataFrame) -> None:
+        from pyspark.sql import functions as F
+
+        kept = rows.withColumn("_batch", F.lit(self.sequence).cast("bigint"))
+        with aside(self.spark):
+            kept.write.format("delta").mode("append").save(f"{self.path}_tombstones")
 
     def target(self, **more: Any) -> Target:
         return Target(
             TableName("silver", "t"),
             self.path,
-            **{"columns": self.columns, "existing": self.columns, "empty": self.sequence == 1, **more},
+            **{"columns": self.columns, "existing": self.columns, "empty": self.sequence == 1, "version": self.version}
+            | more,
         )
 
     def read(self) -> DataFrame:
@@ -73,6 +94,10 @@ class Table:
         """The rows as tuples in an order that does not depend on the files."""
         frame = self.read()
         return sorted((tuple(r) for r in (frame.select(*columns) if columns else frame).collect()), key=repr)
+
+    @property
+    def log(self) -> Log:
+        return Log.require(self.path)
 
     @property
     def version(self) -> int:

@@ -9,7 +9,6 @@ import pytest
 from pydantic import ValidationError
 
 from lakehouse.errors import StepError
-from lakehouse.model import unavailable
 from lakehouse.quality.checks import Checks
 from lakehouse.write import merge
 from tests.write.conftest import Table, commits
@@ -25,23 +24,19 @@ def options(**keys: Any) -> merge.Merge:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"sequence_by": None}, "is needed"),
         ({"keys": ["a", "A"]}, "named twice"),
         ({"column_list": "a", "except_column_list": "b"}, "the same thing twice"),
         ({"track_history_column_list": "a"}, "needs `stored_as_scd_type: 2`"),
         ({"stored_as_scd_type": 2, "apply_as_truncates": "x"}, "no truncate"),
         ({"max_deletes": 0.5}, "needs `from_snapshot`"),
         ({"stored_as_scd_type": 3}, "1 or 2"),
+        ({"column_list": ["v"]}, "the key 'k' must be stored"),
+        ({"except_column_list": ["K"]}, "the key 'k' must be stored"),
     ],
 )
 def test_mistakes_are_found_in_the_model(keys: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         options(**keys)
-
-
-def test_what_is_not_built_is_named() -> None:
-    found = options(apply_as_deletes="op = 'D'", ignore_null_updates=True, column_list=["a"])
-    assert {loc[0] for loc in unavailable(found)} == {"apply_as_deletes", "ignore_null_updates", "column_list"}
 
 
 def test_the_sequence_is_typed_without_spark_where_columns_are_known() -> None:
@@ -95,6 +90,7 @@ def test_the_first_rows_are_appended_and_are_those_that_a_merge_makes(
         frame = spark.createDataFrame(rows, "k int, j int, v string, seq int, w string")
         t.write(merge, frame, chosen, columns=columns, empty=empty)
         made.append((commits(t.path)[-1]["commitInfo"][0]["operation"], t.rows(*columns)))
-    assert [operation for operation, _ in made] == ["WRITE", "MERGE"]
+    # a history appends where none of its versions changes
+    assert [operation for operation, _ in made] == ["WRITE", {1: "MERGE", 2: "WRITE"}[scd_type]]
     assert made[0][1] == made[1][1]
     assert len(made[0][1]) == {1: 2, 2: 3}[scd_type]

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from lakehouse.errors import StepError
 from lakehouse.quality.after import After
+from lakehouse.write.base import Memory, Told
 from lakehouse.write.merge import scd1, scd2
+from lakehouse.write.merge.after import after as of_newest
 from lakehouse.write.merge.options import Merge, stored_columns
 from lakehouse.write.merge.sequence import controls, flow, reads, sequence_type
 
@@ -15,24 +17,48 @@ if TYPE_CHECKING:
 
     from lakehouse.lake.target import Target
 
-__all__ = ["Merge", "Options", "after", "controls", "flow", "reads", "sequence_type", "stored_columns", "write"]
+__all__ = [
+    "Merge",
+    "Options",
+    "after",
+    "controls",
+    "flow",
+    "reads",
+    "remembers",
+    "sequence_type",
+    "stored_columns",
+    "write",
+]
 
 Options = Merge
 INCREMENTAL = True
 """Only what is new in the inputs is read."""
 
 
-def after(frame: DataFrame, there: DataFrame | None, target: Target, options: Merge) -> After:
-    """The newest row of every key stays, of the frame and of what is stored; raises StepError for a history."""
+def after(
+    frame: DataFrame, there: DataFrame | None, target: Target, options: Merge, tombstones: DataFrame | None = None
+) -> After:
+    """The newest row of every key stays, of the frame and of what is stored; raises StepError for a history.
+
+    `tombstones` are those that exist.
+    """
     if options.stored_as_scd_type == 2:
         raise StepError("uniqueness and row counts are not available yet for a history (`stored_as_scd_type: 2`)")
-    return scd1.after(frame, there, target, options)
+    return of_newest(frame, there, target, options, tombstones)
 
 
-def write(frame: DataFrame, target: Target, options: Merge) -> None:
+def remembers(options: Merge) -> bool:
+    """Whether late rows may need what the table forgets (S67): deletes, truncates, and all of a history."""
+    if options.from_snapshot is not None:
+        return False
+    return bool(options.apply_as_deletes or options.apply_as_truncates) or options.stored_as_scd_type == 2
+
+
+def write(frame: DataFrame, target: Target, options: Merge, memory: Memory | None = None) -> Told:
     """Merge the frame, which `controls` has seen, into the table by one MERGE; into an empty one by a plain append.
 
-    Raises Spark's error with a message that begins `late row:` when SCD 2 meets a row it cannot place; nothing is
-    written then.
+    `memory` is what the table remembers where `remembers` says so, or where rows delete.
     """
-    (scd1 if options.stored_as_scd_type == 1 else scd2).write(frame, target, options)
+    if options.stored_as_scd_type == 2:
+        return scd2.write(frame, target, options, memory)
+    return scd1.write(frame, target, options, memory)

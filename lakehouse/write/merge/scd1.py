@@ -2,85 +2,251 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from lakehouse.lake import increment
+from lakehouse.lake.observed import Observed
 from lakehouse.names import quoted
-from lakehouse.quality.after import OUT, STAYS, After, flagged
-from lakehouse.quality.after import matched as same_values
-from lakehouse.write.base import add, arrival, comparable, comparable_grown, stored, view
-from lakehouse.write.merge.options import SEQUENCE, Merge
+from lakehouse.quality.rows import DELETE, TRUNCATE, is_hidden
+from lakehouse.write.base import (
+    KIND,
+    Counts,
+    Memory,
+    Told,
+    add,
+    comparable,
+    comparable_grown,
+    inserted,
+    metric,
+    persisted_source,
+    view,
+)  # fmt: skip
+from lakehouse.write.merge.bounds import Look, look
+from lakehouse.write.merge.fold import KNOWN, WHOLE, beside_tombstones, newest, not_late, upserts_and_deletes
+from lakehouse.write.merge.options import SEQUENCE, Merge, fills_null, tombstone_name
 from lakehouse.write.merge.sequence import HIDDEN, with_sequence
+from lakehouse.write.merge.values import literal, skips, told
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+    from lakehouse.lake.history import Commit
     from lakehouse.lake.target import Target
 
 
-def write(frame: DataFrame, target: Target, options: Merge) -> None:
-    """Insert new keys and update those with a newer row; older rows and equal ones write nothing.
+@dataclass(frozen=True)
+class Floor:
+    """The sequence that rows must have at least: that of the newest truncate, as SQL; None when there was none."""
 
-    At the same sequence the row of this batch takes effect over the stored one, which came earlier (S64).
+    before: str | None = None
+    """As it was before this batch."""
+    now: str | None = None
+
+    @property
+    def rises(self) -> bool:
+        """Whether this batch truncates."""
+        return self.now != self.before
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one merge is made of."""
+
+    source: DataFrame
+    """One row per key: its stored columns, `_sequence`, and `__delete` where rows delete."""
+    floor: Floor = Floor()
+    look: Look | None = None
+    """None where nothing is stored that could be skipped."""
+    deletes: int = 0
+    """Rows of the source that delete."""
+    lost: tuple[Observed, ...] = ()
+    """Counts of late rows, which did not get into the source."""
+
+
+def write(frame: DataFrame, target: Target, options: Merge, memory: Memory | None = None) -> Told:
+    """Insert new keys, update those with a newer row, delete; older rows and equal ones write nothing.
+
+    At the same sequence the row of this batch takes effect over the stored one, which came earlier (S64). Deletes and
+    truncates are remembered before, also those whose key is not stored: an older row may come later.
     """
-    source = newest(with_sequence(frame, options, {}), target, options)
-    if target.empty:
-        add(source, target)
-        return
-    columns = [name for name in source.columns if name != SEQUENCE]
-    s, t = f"s.{SEQUENCE}", f"t.{SEQUENCE}"
-    newer = f"{s} > {t} OR ({s} = {t} AND NOT ({same(columns, target, options)}))"
-    assignments = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in source.columns)
-    with view(source) as name:
-        frame.sparkSession.sql(
-            f"{merge_into(target)} USING {name} AS s ON {matched(options)} "
-            f"WHEN MATCHED AND ({newer}) THEN UPDATE SET {assignments} "
-            f"WHEN NOT MATCHED THEN {insert(source)}"
-        )
-
-
-def after(frame: DataFrame, there: DataFrame | None, target: Target, options: Merge) -> After:
-    """The newest row of every key stays; of a stored row and one of the same sequence that of the frame."""
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
     frame = with_sequence(frame, options, {})
-    order = [F.col(HIDDEN), *_arrival(frame, target)]
-    line = Window.partitionBy(*(quoted(key) for key in options.keys))
-    rows = frame.withColumn("__rank", F.row_number().over(line.orderBy(OUT, *(part.desc() for part in order))))
-    could, adds = ~F.col(OUT), F.lit(True)
-    marks = [f"__m{index}" for index in range(len(options.keys))]
-    if there is not None:
-        known = there.select(
-            *(F.col(quoted(key)).alias(mark) for key, mark in zip(options.keys, marks, strict=True)),
-            F.struct(F.col(SEQUENCE).alias("at")).alias("__known"),
-        )
-        rows = rows.join(known, same_values(options.keys, marks), "left").drop(*marks)
-        adds = F.col("__known").isNull()
-        could = could & (adds | (F.col(HIDDEN) >= F.col("__known")["at"]))
-    rows = flagged(rows, could & (F.col("__rank") == 1), could, could & adds & (F.col("__rank") == 1))
-    rows = rows.drop("__rank", "__known")
-    if there is None:
-        return After(rows, order, keys=options.keys)
-    coming = rows.where(STAYS).select(*(F.col(quoted(k)).alias(m) for k, m in zip(options.keys, marks, strict=True)))
-    rest = there.join(coming, same_values(options.keys, marks), "left_anti")
-    return After(rows, order, rest, there, options.keys)
+    forgets = bool({DELETE, TRUNCATE} & set(frame.columns)) or (memory is not None and memory.rows is not None)
+    if target.empty and not forgets:
+        batch = Batch(newest(frame, target, options))
+    else:
+        batch = _batch(frame, target, options, memory)
+    if not batch.deletes and not batch.floor.rises:
+        return _commit(batch, target, options)
+    if memory is None and options.from_snapshot is None:
+        raise ValueError("a merge that deletes needs a memory")
+    source = batch.source.persist()
+    try:
+        with persisted_source(source.sparkSession):
+            return _commit(_remembered(batch, options, memory), target, options)
+    finally:
+        source.unpersist()
 
 
-def _arrival(frame: DataFrame, target: Target) -> list[Column]:
-    columns = [name for name in stored(frame, target) if name != SEQUENCE]
-    return arrival(frame, {name: target.columns[name] for name in columns})
+def _batch(frame: DataFrame, target: Target, options: Merge, memory: Memory | None) -> Batch:
+    tombstones = None if memory is None else memory.rows
+    before = _floor(tombstones)
+    seen = look(frame, target, options, _asked(frame, before))
+    kind = frame.schema[HIDDEN].dataType
+    now = literal(seen.more["floor"], kind) if seen.more.get("rises") else before
+    rows = upserts_and_deletes(frame, now)
+    lost: list[Observed] = []
+    within = seen.within()
+    folds = any(fills_null(name, options) for name in target.columns)
+    if folds and tombstones is not None:
+        rows, gone = beside_tombstones(rows, tombstones, options, HIDDEN, within)
+        lost.append(gone)
+    if folds and not target.empty:
+        rows, gone = not_late(rows, target, options, within)
+        lost.append(gone)
+    source = newest(rows, target, options)
+    if not folds and tombstones is not None:
+        source, gone = beside_tombstones(source, tombstones, options, SEQUENCE, within)
+        lost.append(gone)
+    return Batch(source, Floor(before, now), seen, seen.more.get("deletes", 0), tuple(lost))
 
 
-def newest(frame: DataFrame, target: Target, options: Merge) -> DataFrame:
-    """The row of each key that wins within the frame, its stored columns and `_sequence`."""
-    from pyspark.sql import Window
+def _asked(frame: DataFrame, floor: str | None) -> dict[str, Column]:
+    """What must be known of the batch besides the bounds of its keys."""
     from pyspark.sql import functions as F
 
-    columns = [name for name in stored(frame, target) if name != SEQUENCE]
-    order = [F.col(HIDDEN).desc(), *(part.desc() for part in _arrival(frame, target))]
-    rank = F.row_number().over(Window.partitionBy(*(quoted(key) for key in options.keys)).orderBy(*order))
-    first = frame.withColumn("__rank", rank).where("__rank = 1")
-    return first.select(*(F.col(quoted(name)).alias(name) for name in columns), F.col(HIDDEN).alias(SEQUENCE))
+    kind = frame.schema[HIDDEN].dataType
+    found = {"oldest": told(F.min(HIDDEN), kind)}
+    truncates = F.col(TRUNCATE) if TRUNCATE in frame.columns else F.lit(False)
+    if DELETE in frame.columns:
+        found["deletes"] = F.count_if(F.col(DELETE) & ~truncates)
+    if TRUNCATE in frame.columns:
+        newest_of = F.max(F.when(truncates, F.col(HIDDEN)))
+        found |= {"truncates": F.count_if(truncates), "floor": told(newest_of, kind)}
+        found["rises"] = newest_of.isNotNull() if floor is None else newest_of > F.expr(floor)
+        found["stands"] = F.lit(False) if floor is None else newest_of == F.expr(floor)
+    if floor is not None:
+        found["below"] = F.count_if(~truncates & (F.col(HIDDEN) < F.expr(floor)))
+    return found
+
+
+def _floor(tombstones: DataFrame | None) -> str | None:
+    """The sequence of the newest truncate that is remembered."""
+    from pyspark.sql import functions as F
+
+    if tombstones is None:
+        return None
+    kind = tombstones.schema[SEQUENCE].dataType
+    (row,) = tombstones.where(F.col(KIND) == "truncate").agg(told(F.max(SEQUENCE), kind)).collect()
+    return None if row[0] is None else literal(row[0], kind)
+
+
+def _remembered(batch: Batch, options: Merge, memory: Memory | None) -> Batch:
+    """The batch, its deletes and the floor being kept, and the deletes counted that are newer than what was known."""
+    from pyspark.sql import functions as F
+
+    source = batch.source
+    keys = [F.col(quoted(key)).alias(tombstone_name(key)) for key in options.keys]
+    deletes, to_keep, parts = 0, 0, []
+    new = F.col(DELETE) & ~F.col(KNOWN) if KNOWN in source.columns else F.col(DELETE)
+    if batch.deletes:
+        # all rows pass here first, so what is observed of them is complete
+        counts = source.agg(F.count_if(F.col(DELETE)).alias("all"), F.count_if(new).alias("new")).collect()[0]
+        deletes, to_keep = counts["all"], counts["new"]
+    if to_keep:
+        parts.append(source.where(new).select(*keys, SEQUENCE, F.lit("delete").alias(KIND)))
+    if batch.floor.rises:
+        kinds = {field.name.casefold(): field.dataType for field in source.schema.fields}
+        no_key = [F.lit(None).cast(kinds[key.casefold()]).alias(tombstone_name(key)) for key in options.keys]
+        kind = source.schema[SEQUENCE].dataType
+        floor = F.expr(batch.floor.now or "NULL").cast(kind).alias(SEQUENCE)
+        parts.append(source.sparkSession.range(1).select(*no_key, floor, F.lit("truncate").alias(KIND)))
+    if parts and memory is not None:
+        memory.keep(parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1]))
+    return Batch(source, batch.floor, batch.look, deletes, batch.lost)
+
+
+def _commit(batch: Batch, target: Target, options: Merge) -> Told:
+    from pyspark.sql import functions as F
+
+    source = batch.source
+    if target.empty:
+        add(source.where(~F.col(DELETE)) if DELETE in source.columns else source, target)
+        return partial(_counts, batch, target, options)
+    columns = [name for name in source.columns if not is_hidden(name)]
+    s, t = f"s.{SEQUENCE}", f"t.{SEQUENCE}"
+    whole = f"(s.{WHOLE} OR {t} < {batch.floor.now})" if batch.floor.now else f"s.{WHOLE}"
+    filled = {name for name in columns if fills_null(name, options) and name not in target.new_columns}
+    values = {
+        name: f"IF({whole}, s.{quoted(name)}, coalesce(s.{quoted(name)}, t.{quoted(name)}))"
+        if name in filled
+        else f"s.{quoted(name)}"
+        for name in columns
+    }
+    equal = same([name for name in columns if name not in {*filled, SEQUENCE}], target, options)
+    for name in filled:
+        equal += f" AND ((NOT {whole} AND s.{quoted(name)} IS NULL) OR {same([name], target, options)})"
+    on = " AND ".join(filter(None, [matched(options), batch.look.within() if batch.look else ""]))
+    upserts = ""
+    clauses = []
+    if DELETE in source.columns:
+        upserts = f"NOT s.{DELETE} AND "
+        clauses.append(f"WHEN MATCHED AND s.{DELETE} AND {s} >= {t} THEN DELETE")
+    newer = f"{s} > {t} OR ({s} = {t} AND NOT ({equal}))"
+    assignments = ", ".join(f"{quoted(name)} = {value}" for name, value in values.items())
+    clauses.append(f"WHEN MATCHED AND {upserts}({newer}) THEN UPDATE SET {assignments}")
+    clauses.append(f"WHEN NOT MATCHED{' AND NOT s.' + DELETE if upserts else ''} THEN {insert(source)}")
+    if batch.floor.rises:
+        clauses.append(f"WHEN NOT MATCHED BY SOURCE AND {t} < {batch.floor.now} THEN DELETE")
+    with view(source) as name:
+        source.sparkSession.sql(f"{merge_into(target)} USING {name} AS s ON {on} {' '.join(clauses)}")
+    return partial(_counts, batch, target, options)
+
+
+def _counts(batch: Batch, target: Target, options: Merge, commit: Commit, rows: int | None) -> Counts:
+    """From the commit's metrics; which of the rows that changed nothing are late takes a job, where there are any."""
+    written, updated = inserted(commit), metric(commit, "numTargetRowsUpdated")
+    won = written + batch.deletes if target.empty else metric(commit, "numSourceRows")
+    asked = dict(batch.look.more) if batch.look else {}
+    rows = rows if rows is not None else batch.look.rows if batch.look else won
+    lost = [counts.get() for counts in batch.lost]
+    late = sum(counts["late"] for counts in lost) + asked.get("below", 0)
+    equal, deleted = 0, batch.deletes
+    if truncates := asked.get("truncates", 0):
+        deleted += bool(asked["rises"])
+        equal += bool(asked["stands"])
+        late += 0 if asked["rises"] or asked["stands"] else truncates
+    nothing = max(won - batch.deletes - written - updated, 0)
+    if nothing or (not target.empty and batch.deletes > metric(commit, "numTargetRowsMatchedDeleted")):
+        late_upserts, late_deletes = _late(batch, target, options, commit.version)
+        late += min(late_upserts, nothing) + late_deletes
+        deleted -= late_deletes
+        equal += nothing - min(late_upserts, nothing)
+    superseded = rows - written - updated - late - equal - deleted
+    return Counts(written, updated, max(superseded, 0), late, equal, deleted)
+
+
+def _late(batch: Batch, target: Target, options: Merge, version: int) -> tuple[int, int]:
+    """Upserts and deletes of the source that are older than what the table has after the commit.
+
+    Rows that won are what it has; only files are read that may have a key of the batch with a newer sequence.
+    """
+    from pyspark.sql import functions as F
+
+    source = batch.source
+    there = increment.pinned(source.sparkSession, target.path, version).alias("t")
+    if batch.look is not None:
+        if within := batch.look.within():
+            there = there.where(within)
+        if skips(kind := source.schema[SEQUENCE].dataType):
+            there = there.where(f"t.{SEQUENCE} > {literal(batch.look.more['oldest'], kind)}")
+    known = there.select(*(F.col(f"t.{quoted(name)}").alias(name) for name in (*options.keys, SEQUENCE)))
+    pairs = F.expr(matched(options))
+    found = source.alias("s").join(known.alias("t"), pairs).where(F.expr(f"s.{SEQUENCE} < t.{SEQUENCE}"))
+    deletes = F.count_if(F.col(f"s.{DELETE}")) if DELETE in source.columns else F.lit(0)
+    (row,) = found.agg(F.count(F.lit(1)).alias("all"), deletes.alias("deletes")).collect()
+    return row["all"] - row["deletes"], row["deletes"]
 
 
 def merge_into(target: Target) -> str:
@@ -111,6 +277,6 @@ def same(columns: list[str], target: Target, options: Merge) -> str:
 
 
 def insert(source: DataFrame, hidden: str = "") -> str:
-    """`INSERT (…) VALUES (…)` of all columns of the source but the hidden one."""
-    columns = [quoted(name) for name in source.columns if name != hidden]
+    """`INSERT (…) VALUES (…)` of all columns of the source but hidden ones."""
+    columns = [quoted(name) for name in source.columns if name != hidden and not is_hidden(name)]
     return f"INSERT ({', '.join(columns)}) VALUES ({', '.join(f's.{name}' for name in columns)})"

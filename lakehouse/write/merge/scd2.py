@@ -1,21 +1,40 @@
-"""SCD 2: the table holds every version of a key as `[valid_from, valid_to)`, for rows that come in order.
+"""SCD 2: the table holds every version of a key as `[valid_from, valid_to)`, in the order of the source (S65, S69).
 
-The stored versions of the keys in the batch and the batch's rows are put in one line per key, ordered by sequence;
-neighbours that are equal are one version; what comes out is how the table must look for these keys, and one MERGE
-makes it so. Rows that would change the past cannot be placed without what a table forgets (S67), so they fail.
+History follows the sequence, not the arrival: all rows that ever came of a key are folded anew whenever one comes, so
+the table is a function of their set. What came is known from two places, and each merge leaves them so that the next
+one finds every row again (one per key and sequence, the one that counts by S64):
+
+- A **stored version** tells of the row that began it and of the one that ended it, if no other version begins there;
+  `_sequence` of the last one that confirmed it.
+- A **tombstone** tells of a row that the versions do not show: a delete; a row that was equal to the version it fell
+  into (`same`), whose tracked values are those of that version, whatever versions become later; and the first row of a
+  version when the untracked columns, which have the values of the last one, were others.
+
+At one sequence a row that comes beats what is known, and a tombstone, of the highest `_batch`, beats a version. A
+tombstone is never taken back: where the last one of a sequence says something else than what holds now, another is
+kept, also of a row that begins a version. So a correction (the same sequence, a newer batch) replaces; a repeated row
+finds itself, and writes nothing.
+
+Tombstones are kept before the one commit that changes the table, and exist if and only if that is made.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING
 
-from lakehouse.names import literal, quoted
-from lakehouse.quality.casts import strict_cast
-from lakehouse.write.base import add, arrival, comparable, stored, view
-from lakehouse.write.merge.options import IS_CURRENT, SEQUENCE, VALID_FROM, VALID_TO, Merge
+from lakehouse.lake import increment
+from lakehouse.names import quoted
+from lakehouse.write.base import KIND, Counts, Memory, Told, add, persisted_source, stored, view
+from lakehouse.write.merge import bounds, line
+from lakehouse.write.merge.bounds import Look
+from lakehouse.write.merge.history import CHANGED, LAST, OUTCOME, REMOVED, THERE, UNTOLD, folded
+from lakehouse.write.merge.line import AT, DELETED, GONE, MORE, ROW, SAME, Columns
+from lakehouse.write.merge.options import IS_CURRENT, SEQUENCE, VALID_FROM, VALID_TO, Merge, tombstone_name
 from lakehouse.write.merge.scd1 import insert, matched, merge_into
-from lakehouse.write.merge.sequence import HIDDEN, with_sequence
+from lakehouse.write.merge.sequence import with_sequence
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -23,158 +42,113 @@ if TYPE_CHECKING:
     from lakehouse.lake.target import Target
 
 ADDED = (VALID_FROM, VALID_TO, IS_CURRENT, SEQUENCE)
-LATE = "late row"
-"""How the message of the error begins that a row raises which is older than what is stored."""
+OUTCOMES = ("written", "updated", "late", "equal", "deleted")
+BROADCAST = 500_000
+"""Up to so many rows their keys are sent to where the table is, instead of shuffling the table."""
 
-_AT, _UNTIL, _SEEN, _STORED, _ROW, _ORDER = "__at", "__until", "__seen", "__stored", "__row", "__order"
 
+def write(frame: DataFrame, target: Target, options: Merge, memory: Memory | None = None) -> Told:
+    """Make the histories of the frame's keys what they would be, had every row come in order, by one statement.
 
-def write(frame: DataFrame, target: Target, options: Merge) -> None:
-    """Open new versions, close the ones they end; a row that says what the history says already writes nothing.
-
-    Fails in Spark, before anything is committed, when a row is older than the newest one stored of its key and says
-    something else than the version it falls into.
+    Without `memory`, of a table whose rows always come in order, nothing is remembered.
     """
-    columns = [name for name in stored(frame, target) if name not in ADDED]
-    source = versions(with_sequence(frame, options, {}), target, options, columns)
-    if target.empty:
-        add(source, target)
-        return
-    changed = [*columns, VALID_TO, IS_CURRENT, SEQUENCE]
-    with view(source) as name:
-        frame.sparkSession.sql(
-            f"{merge_into(target)} USING {name} AS s ON {matched(options)} AND t.{VALID_FROM} = s.{VALID_FROM} "
-            f"WHEN MATCHED AND s.__gone THEN DELETE "
-            f"WHEN MATCHED THEN UPDATE SET {', '.join(f'{quoted(name)} = s.{quoted(name)}' for name in changed)} "
-            f"WHEN NOT MATCHED AND NOT s.__gone THEN {insert(source, hidden='__gone')}"
+    columns = line.columns_of([name for name in stored(frame, target) if name not in ADDED], target, options)
+    coming = line.coming(with_sequence(frame, options, {}), columns).persist()
+    try:
+        came = bounds.look(coming, target, options)
+        events = folded(_line(coming, came, target, columns, memory), columns)
+        wanted = events.where(f"{CHANGED} OR {UNTOLD} OR {OUTCOME} IS NOT NULL").select(
+            *(quoted(key) for key in columns.keys),
+            *(AT, ROW, MORE, LAST, VALID_TO, SEQUENCE, GONE, THERE, REMOVED, CHANGED, UNTOLD, OUTCOME),
         )
+        wanted = wanted.persist()
+        try:
+            found = _write(wanted, came, target, options, columns, memory)
+        finally:
+            wanted.unpersist()
+    finally:
+        coming.unpersist()
+    counts = Counts(**found, superseded=came.rows - sum(found.values()))
+    return lambda _commit, _rows: counts
 
 
-def versions(frame: DataFrame, target: Target, options: Merge, columns: list[str]) -> DataFrame:
-    """The versions of the frame's keys that are not stored as they must be; `__gone` marks those to delete."""
-    from pyspark.sql import Window
+def _line(coming: DataFrame, came: Look, target: Target, columns: Columns, memory: Memory | None) -> DataFrame:
+    """The rows that come, and all that is known of their keys."""
     from pyspark.sql import functions as F
 
-    events = _known(frame, target, options, columns)
-    line = Window.partitionBy(*(quoted(key) for key in options.keys)).orderBy(_AT, F.col(_STORED).desc(), _ORDER)
-    whole = line.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    so_far = line.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    batch = coming.select(*(F.col(quoted(key)).alias(f"__key_{index}") for index, key in enumerate(columns.keys)))
+    batch = F.broadcast(batch) if came.rows <= BROADCAST else batch
 
-    judged = events.withColumns(
-        {
-            "__newest": F.max(F.when(F.col(_STORED), F.col(_SEEN))).over(whole),
-            "__before": F.last(F.when(F.col(_STORED), F.col(_ROW)), ignorenulls=True).over(so_far),
-            "__next": F.lead(_AT).over(line),
-        }
-    ).where(_placeable(target, options))
+    def of_keys(rows: DataFrame, called: Callable[[str], str] = str) -> DataFrame:
+        pairs = (F.col(quoted(called(key))).eqNullSafe(F.col(f"__key_{i}")) for i, key in enumerate(columns.keys))
+        return rows.join(batch, reduce(and_, pairs), "left_semi")
 
-    # at the sequence of the stored row only a row that corrects it is left, and stands in for it
-    twins = judged.withColumns(
-        {
-            "__replaced": F.col(_STORED) & F.lead(_AT).over(line).eqNullSafe(F.col(_AT)),
-            "__there": F.col(_STORED) | (F.lag(_STORED).over(line) & F.lag(_AT).over(line).eqNullSafe(F.col(_AT))),
-        }
-    ).where("NOT __replaced")
+    there = increment.at(coming.sparkSession, target.path, target.version).alias("t")
+    there = there.where("false") if target.empty else of_keys(there.where(came.within("t") or "true"))
+    parts = [coming, line.stored(there, columns, target)]
+    if memory is not None and memory.rows is not None:
+        forgotten = of_keys(memory.rows, tombstone_name)
+        parts.append(line.remembered(forgotten, columns, target.columns[SEQUENCE]))
+    whole = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), parts)
+    return whole if line.SINCE in whole.columns else whole.withColumn(line.SINCE, F.lit(None).cast("bigint"))
 
-    starts = twins.withColumns(
-        {
-            "__start": ~F.lag(_ROW).over(line).eqNullSafe(F.col(_ROW)),
-            "__last_seen": F.lag(_SEEN).over(line),
-        }
+
+def _write(
+    wanted: DataFrame, came: Look, target: Target, options: Merge, columns: Columns, memory: Memory | None
+) -> dict[str, int]:
+    """Keep the tombstones and write the versions; how many rows had which outcome."""
+    from pyspark.sql import functions as F
+
+    asked = {"matched": f"{CHANGED} AND {THERE}", "untold": UNTOLD} | {n: f"{OUTCOME} = '{n}'" for n in OUTCOMES}
+    (found,) = wanted.agg(*(F.count_if(F.expr(text)).alias(name) for name, text in asked.items())).collect()
+    if memory is not None and found["untold"]:
+        memory.keep(_tombstones(wanted.where(UNTOLD), columns))
+    source = _versions(wanted.where(CHANGED), columns, target)
+    if found["matched"]:
+        _merge(source, target, options, columns, came.within("t"))
+    else:
+        add(source, target)
+    return {name: found[name] for name in OUTCOMES}
+
+
+def _tombstones(events: DataFrame, columns: Columns) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    return events.select(
+        *(F.col(quoted(key)).alias(tombstone_name(key)) for key in columns.keys),
+        F.col(AT).alias(SEQUENCE),
+        F.when(F.col(GONE), DELETED).otherwise(SAME).alias(KIND),
+        *(F.col(MORE)[name].alias(tombstone_name(name)) for name in columns.untracked),
     )
-    ended = starts.withColumns(
-        {
-            VALID_TO: _next_start(options, _AT),
-            SEQUENCE: F.coalesce(_next_start(options, "__last_seen"), F.max(_SEEN).over(whole)),
-        }
-    ).where("__start OR __there")
-    # MERGE rewrites what it matches, so a version that stays as it is must not reach it
-    as_stored = f"{_STORED} AND __start AND {VALID_TO} <=> {_UNTIL} AND {SEQUENCE} <=> {_SEEN}"
 
-    return ended.where(f"NOT ({as_stored})").select(
-        *(F.col(quoted(name)).alias(name) for name in columns),
-        F.col(_AT).alias(VALID_FROM),
+
+def _versions(events: DataFrame, columns: Columns, target: Target) -> DataFrame:
+    """Rows of the table as they must be; `REMOVED` marks those to delete."""
+    from pyspark.sql import functions as F
+
+    def value(name: str) -> Column:
+        if name in columns.keys:
+            return F.col(quoted(name))
+        return F.col(ROW if name in columns.tracked else LAST)[name].alias(name)
+
+    return events.select(
+        *(value(name) for name in target.columns if name in columns.all),
+        F.col(AT).alias(VALID_FROM),
         VALID_TO,
         F.col(VALID_TO).isNull().alias(IS_CURRENT),
         SEQUENCE,
-        (~F.col("__start")).alias("__gone"),
+        REMOVED,
     )
 
 
-def _known(frame: DataFrame, target: Target, options: Merge, columns: list[str]) -> DataFrame:
-    """The frame's rows and the stored versions of their keys, as events: when, what, how they are ordered at a tie."""
-    from pyspark.sql import functions as F
-
-    content = {name: target.columns[name] for name in columns}
-    keys = {key.casefold() for key in options.keys}
-    tracked = [comparable(quoted(name), text) for name, text in content.items() if name.casefold() not in keys]
-    # NULL as a row would look like no row, so there is always a field
-    row = F.expr(f"struct(true, {', '.join(tracked)})" if tracked else "struct(true)")
-    order = F.struct(*(part.alias(f"o{index}") for index, part in enumerate(arrival(frame, content))))
-    coming = frame.withColumn(_ORDER, order).select(
-        *(F.col(quoted(name)).alias(name) for name in columns),
-        F.col(HIDDEN).alias(_AT),
-        F.lit(None).cast(frame.schema[HIDDEN].dataType).alias(_UNTIL),
-        F.col(HIDDEN).alias(_SEEN),
-        F.lit(False).alias(_STORED),
-        _ORDER,
-    )
-    if target.empty:
-        return coming.withColumn(_ROW, row)
-    there = frame.sparkSession.read.format("delta").load(target.path)
-    new = set(target.new_columns)
-
-    def as_coming(name: str) -> Column:
-        if name in new:
-            return F.lit(None).cast(content[name])
-        if name in target.grown_columns:
-            return strict_cast(F.col(quoted(name)), target.grown_columns[name], content[name])
-        return F.col(quoted(name))
-
-    stored_rows = there.select(
-        *(as_coming(name).alias(name) for name in columns),
-        F.col(VALID_FROM).alias(_AT),
-        F.col(VALID_TO).alias(_UNTIL),
-        F.col(SEQUENCE).alias(_SEEN),
-        F.lit(True).alias(_STORED),
-        F.lit(None).cast(coming.schema[_ORDER].dataType).alias(_ORDER),
-    )
-    batch = coming.select(*(F.col(quoted(key)).alias(f"__key_{index}") for index, key in enumerate(options.keys)))
-    pairs = (F.col(quoted(key)).eqNullSafe(F.col(f"__key_{index}")) for index, key in enumerate(options.keys))
-    touched = stored_rows.join(batch, reduce(lambda one, other: one & other, pairs), "left_semi")
-    return coming.unionByName(touched).withColumn(_ROW, row)
-
-
-def _placeable(target: Target, options: Merge) -> Column:
-    """Whether the event takes part: not beaten at its own sequence, not known already; a late one raises."""
-    from pyspark.sql import functions as F
-
-    coming = ~F.col(_STORED)
-    beaten = coming & F.coalesce(F.col("__next") == F.col(_AT), F.lit(False))
-    old = coming & ~beaten & F.coalesce(F.col(_AT) <= F.col("__newest"), F.lit(False))
-    known = old & F.col("__before").eqNullSafe(F.col(_ROW))
-    late = old & ~known & (F.col(_AT) < F.col("__newest"))
-    keys = ", ".join(quoted(key) for key in options.keys)
-    shown = [F.to_json(F.struct(F.col(column).alias("at"))) for column in (_AT, "__newest")]
-    message = F.concat(
-        F.lit(f"{LATE}: {target.name} keeps a history and has, of the key "),
-        F.expr(f"to_json(struct({keys}), map({literal('ignoreNullFields')}, 'false'))"),
-        F.lit(", a row of "),
-        shown[1],
-        F.lit("; a row of "),
-        shown[0],
-        F.lit(" says something else than what was valid then, and late rows cannot be put into a history yet"),
-    )
-    return ~beaten & ~known & F.when(late, F.raise_error(message).cast("boolean")).otherwise(F.lit(True))
-
-
-def _next_start(options: Merge, column: str) -> Column:
-    """The value of the column at the next row of the line that starts a version."""
-    from pyspark.sql import functions as F
-
-    keys = ", ".join(quoted(key) for key in options.keys)
-    # the function of the Python API cannot pass over NULLs
-    return F.expr(
-        f"lead(if(__start, {column}, NULL)) IGNORE NULLS "
-        f"OVER (PARTITION BY {keys} ORDER BY {_AT}, {_STORED} DESC, {_ORDER})"
-    )
+def _merge(source: DataFrame, target: Target, options: Merge, columns: Columns, within: str) -> None:
+    on = [matched(options), f"t.{VALID_FROM} = s.{VALID_FROM}", *filter(None, [within])]
+    changed = [*columns.tracked, *columns.untracked, VALID_TO, IS_CURRENT, SEQUENCE]
+    with persisted_source(source.sparkSession), view(source) as name:
+        source.sparkSession.sql(
+            f"{merge_into(target)} USING {name} AS s "
+            f"ON {' AND '.join(on)} "
+            f"WHEN MATCHED AND s.{REMOVED} THEN DELETE "
+            f"WHEN MATCHED THEN UPDATE SET {', '.join(f'{quoted(name)} = s.{quoted(name)}' for name in changed)} "
+            f"WHEN NOT MATCHED AND NOT s.{REMOVED} THEN {insert(source, hidden=REMOVED)}"
+        )
