@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lakehouse.cleanse.base import one_rule
 from lakehouse.planning.batches import counted
 from lakehouse.planning.steps import Step
+from lakehouse.spec.leaves import WAYS
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,23 @@ def _checks(step: Step) -> Iterator[Check]:
     for written in spec.cleanse:
         rule, arguments = one_rule(written)
         for name, action in arguments.checks(rule.word):
-            yield Check(name, action or on_cast)
+            found = action or on_cast
+            # behind an aggregate no row can be set aside
+            yield Check(name, "fail" if found != "warn" and hasattr(WAYS[step.way], "result") else found)
     for name, column in (spec.schema_ or {}).items():
+        if column.is_given:
+            continue
         yield Check(f"schema.{name}", on_cast if column.nullable else _or_quarantine(spec.on_schema_violation))
     if spec.merge is not None:
         yield Check("merge.keys", "quarantine")
-        if spec.merge.sequence_by:
-            yield Check("merge.sequence_by", "quarantine")
+        if spec.merge.order:
+            yield Check("merge.from_snapshot" if spec.merge.from_snapshot else "merge.sequence_by", "quarantine")
+        elif "changes" in step.feeds:
+            yield Check("merge.order", "fail")
+    if spec.replace_where is not None:
+        yield Check("replace_where", "fail")
+    if spec.replace_using is not None:
+        yield Check("replace_using", "quarantine")
     for name, expectation in spec.expectations.items():
         yield Check(name, expectation.on_violation or spec.expectations_on_violation)
 

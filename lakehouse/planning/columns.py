@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from lakehouse.cleanse.base import one_rule
 from lakehouse.errors import Problem, suggestion
 from lakehouse.names import TableName
-from lakehouse.planning import queries
-from lakehouse.planning.known import BRONZE, WRONG, Columns, Keys, Known, few, folded, right
-from lakehouse.planning.references import SqlError
+from lakehouse.planning.cleansed import cleansed, queried
+from lakehouse.planning.known import BRONZE, Columns, Keys, Known, few, folded, of_feed, right, united
 from lakehouse.planning.steps import Step
 from lakehouse.quality import expressions
+from lakehouse.quality.rows import COMMIT_VERSION
 from lakehouse.sources.fields import plain_name
 from lakehouse.spec.load import Project
 from lakehouse.spec.reading import LOST, WHOLE, Remainder
@@ -37,7 +36,8 @@ def column_problems(
     for step in steps:
         table = Known(project, step, broken.get(step.name, WHOLE), complete)
         table.known = _input(table, stored)
-        for stage in (_cleanse, _aggregate, _schema, _merge, _expectations):
+        cleansed(table, stored)
+        for stage in (_aggregate, _schema, _merge, _expectations):
             stage(table)
         stored[step.name] = _stored(table)
         _layout(table, stored[step.name])
@@ -52,16 +52,12 @@ def _input(table: Known, stored: Stored) -> Columns | None:
     if spec.source is not None:
         return _ingested(step)
     if spec.sql is not None:
-        return _queried(table, spec.sql, stored)
-    merged: Columns = {}
-    if not spec.from_ or len(step.reads) < len(spec.from_):
-        return None  # there is none, or one of them is no table, which is told
-    for read in step.reads:
-        columns = stored.get(read.table)
-        if columns is None:
-            return None
-        merged |= columns
-    return merged
+        found = queried(table, spec.sql, stored, ("sql",), named=not spec.cleanse)
+        return None if found is None else dict.fromkeys(found)
+    if not spec.from_ or len(step.origins) < len(spec.from_) or any(read.at is not None for read in step.reads):
+        return None  # there is none, one of them is no table, which is told, or it had other columns then
+    rows = united(table, {name: stored.get(name) for name in step.origins})
+    return None if rows is None else {**rows, **of_feed(step)}
 
 
 def _ingested(step: Step) -> Columns | None:
@@ -76,67 +72,6 @@ def _ingested(step: Step) -> Columns | None:
     own = {loader.rescued_data_column: "string"} if loader is not None else {}
     found: Columns = {**dict.fromkeys(folders), **hints, **_declared(step)}
     return {**found, **BRONZE, **own}
-
-
-def _queried(table: Known, sql: str, stored: Stored) -> Columns | None:
-    def columns_of(name: TableName) -> Columns | None:
-        if name in stored:
-            return stored[name]
-        folded_name = str(name).casefold()
-        return next((columns for other, columns in stored.items() if str(other).casefold() == folded_name), None)
-
-    try:
-        found = queries.look(sql, columns_of)
-    except SqlError:
-        return None  # told where the tables are looked for
-    known = stored.values() if found.missing else ()
-    wrong = {name.casefold() for columns in known for name, kind in (columns or {}).items() if kind == WRONG}
-    for item in found.missing:
-        near = [name for name in item.near if name.casefold() not in wrong]
-        if item.name.casefold() not in folded(table.meant):
-            table.missing(item.name, near, ("sql",), kept=True, at=(sql, item.start))
-    for name, start in found.twice:
-        message = f"the query gives two columns called {name!r}"
-        table.say("duplicate-column", message, "give one of them another name", "sql", at=(sql, start))
-    for name, start in found.bare:
-        full = [str(other) for other in table.project.origins if other.table.casefold() == name.casefold()]
-        if full:  # else it may be a table of the caller's own
-            fix = f"did you mean {full[0]!r}?"
-            table.say("unknown-table", f"there is no table {name}", fix, "sql", at=(sql, start))
-    for text, start in found.nameless if not table.step.spec.cleanse else ():
-        message, fix = f"a column of the result has no name: {text}", f"write `{text} AS …`"
-        table.say("unnamed-column", message, fix, "sql", at=(sql, start))
-    table.variables(sql, found.variables, ("sql",))
-    return None if found.columns is None else dict.fromkeys(found.columns)
-
-
-def _cleanse(table: Known) -> None:
-    sound = table.broken.sound("cleanse")
-    for index, written in enumerate(table.step.spec.cleanse[:sound]):
-        rule, args = one_rule(written)
-        keys: Keys = ("cleanse", index, rule.word)
-        texts = dict(args.expressions())
-        for loc, text in texts.items():
-            read = {column for at, column in args.reads() if at == loc}  # not what the rule itself made before
-            for column, start in expressions.columns_at(text):
-                if column in read:
-                    table.needs(column, (*keys, *loc), kept=True, at=(text, start))
-            table.variables(text, expressions.variables_of(text), (*keys, *loc))
-        for loc, column in args.reads():
-            if loc not in texts:
-                table.needs(column, (*keys, *loc), kept=True, of_key=bool(loc) and loc[-1] == column)
-        if rule.whole and table.step.incremental:
-            message = f"`{rule.word}` needs all rows at once, this step sees only what is new"
-            table.say("not-incremental", message, "use `sql`, or `aggregate`", *keys)
-        if table.known is not None:
-            try:
-                table.known = rule.effect(table.there(), args)
-            except ValueError as problem:
-                if not table.meant:
-                    table.say("wrong-value", str(problem), "", *keys)
-                table.known = None
-    if sound is not None:
-        table.known = None
 
 
 def _aggregate(table: Known) -> None:
@@ -188,14 +123,21 @@ def _schema(table: Known) -> None:
     if schema is None or step.is_bronze:
         return
     for name, column in schema.items():
-        if column.default is None:
+        if column.default is None and not column.is_given:
             table.needs(name, ("schema", name), kept=True, of_key=True)
-    others = table.known if step.keeps_others else {n: t for n, t in (table.known or BRONZE).items() if n in BRONZE}
-    table.known = None if others is None or "schema" in table.hurt else {**others, **_declared(step)}
+    carried = (*BRONZE, COMMIT_VERSION)
+    others = table.known if step.keeps_others else {n: t for n, t in (table.known or BRONZE).items() if n in carried}
+    table.known = None if others is None or "schema" in table.hurt else {**others, **_in_rows(step)}
 
 
 def _declared(step: Step) -> Columns:
     return {name: column.type for name, column in (step.spec.schema_ or {}).items()}
+
+
+def _in_rows(step: Step) -> Columns:
+    """The declared columns that rows have before they are written: Delta numbers them only then."""
+    given = {name for name, column in (step.spec.schema_ or {}).items() if column.identity is not None}
+    return {name: text for name, text in _declared(step).items() if name not in given}
 
 
 def _merge(table: Known) -> None:
@@ -203,13 +145,15 @@ def _merge(table: Known) -> None:
     if spec.append is not None and "append" not in table.hurt:
         for index, key in enumerate(spec.append.keys or ()):
             _stored_key(table, key, ("append", "keys", index))
+    _replaced(table)
     if spec.merge is None or "merge" in table.hurt:
         return
     for index, key in enumerate(spec.merge.keys):
         _stored_key(table, key, ("merge", "keys", index))
+    _merge_words(table, spec.merge)
     types = {n.casefold(): t for n, t in {**(table.known or BRONZE), **_declared(table.step)}.items()}
-    for index, text in enumerate(spec.merge.sequence_by or ()):
-        keys: Keys = ("merge", "sequence_by", index)
+    for index, text in enumerate(spec.merge.order):
+        keys: Keys = ("merge", "from_snapshot") if spec.merge.from_snapshot else ("merge", "sequence_by", index)
         table.expression(text, keys)
         table.determined(text, keys)
         bare = expressions.bare_column(text)
@@ -218,14 +162,41 @@ def _merge(table: Known) -> None:
             table.say("text-sequence", message, f"write a cast, as `cast({bare} AS timestamp)`", *keys)
 
 
-def _stored_key(table: Known, key: str, keys: Keys) -> None:
+def _replaced(table: Known) -> None:
+    """What is replaced is told by stored columns."""
+    spec = table.step.spec
+    if spec.replace_using is not None and "replace_using" not in table.hurt:
+        for index, column in enumerate(spec.replace_using.root):
+            _stored_key(table, column, ("replace_using", index), "column")
+    if spec.replace_where is not None and "replace_where" not in table.hurt:
+        text, keys = spec.replace_where.root, ("replace_where",)
+        for column, index in expressions.columns_at(text):
+            _stored_key(table, column, keys, "column", at=(text, index))
+        table.variables(text, expressions.variables_of(text), keys)
+
+
+def _merge_words(table: Known, options: merge.Merge) -> None:
+    """What the conditions and the lists of columns of a `merge` name."""
+    for key in ("apply_as_deletes", "apply_as_truncates"):
+        if (condition := getattr(options, key)) is not None:
+            table.expression(condition, ("merge", key))
+            table.determined(condition, ("merge", key))
+    for key in ("column_list", "except_column_list", "ignore_null_updates_column_list"):
+        for index, name in enumerate(getattr(options, key) or ()):
+            table.needs(name, ("merge", key, index))
+    for key in ("track_history_column_list", "track_history_except_column_list"):
+        for index, name in enumerate(getattr(options, key) or ()):
+            _stored_key(table, name, ("merge", key, index), "column")
+
+
+def _stored_key(table: Known, key: str, keys: Keys, what: str = "key", at: tuple[str, int] | None = None) -> None:
     """A key must be among what is stored, which `schema` decides."""
     spec = table.step.spec
     if spec.schema_ is None or spec.schema_evolution == "add_new_columns":
-        table.needs(key, keys)
+        table.needs(key, keys, at=at)
     elif key.casefold() not in folded({*spec.schema_, *right(table.meant)}) and "schema" not in table.hurt:
         fix = suggestion(key, spec.schema_) or "add it to `schema`"
-        table.say("unknown-column", f"the key {key!r} is not stored", fix, *keys)
+        table.say("unknown-column", f"the {what} {key!r} is not stored", fix, *keys, at=at)
 
 
 def _expectations(table: Known) -> None:
@@ -246,7 +217,8 @@ def _stored(table: Known) -> Columns | None:
     if spec.source is not None:
         return known
     declared = _declared(table.step)
-    found = declared if closed else {name: text for name, text in (known or {}).items() if name not in BRONZE}
+    gone = {*BRONZE, *(() if "all" in table.step.feeds else (COMMIT_VERSION,))}
+    found = declared if closed else {name: text for name, text in (known or {}).items() if name not in gone}
     if spec.merge is not None:
         sequence = merge.sequence_type(spec.merge, {**(known or BRONZE), **declared})
         added = merge.stored_columns({name: text or "" for name, text in found.items()}, spec.merge, sequence or "")
@@ -273,6 +245,14 @@ def _layout_columns(step: Step) -> Iterator[tuple[Keys, str]]:
     for key in ("partitioned_by", "cluster_by"):
         for index, column in enumerate(getattr(spec, key) or ()):
             yield (key, index), column
+    for index, column in enumerate(spec.primary_key or ()):
+        yield ("primary_key", index), column
+    for index, foreign in enumerate(spec.foreign_keys or ()):
+        for place, column in enumerate(foreign.columns):
+            yield ("foreign_keys", index, "columns", place), column
+    for name, condition in spec.constraints.items():
+        for column in sorted(expressions.columns_of(condition)):
+            yield ("constraints", name), column
     if spec.maintenance is None:
         return
     for key in ("zorder_by", "statistics"):

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from graphlib import CycleError, TopologicalSorter
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from lakehouse.cleanse import python
+from lakehouse.cleanse.base import one_rule
 from lakehouse.errors import Problem, SpecError, nearest
 from lakehouse.names import COMPANIONS, LAYERS, TableName
+from lakehouse.planning.circles import circles, told
 from lakehouse.planning.cleaning import misplaced
 from lakehouse.planning.columns import column_problems
+from lakehouse.planning.feeds import feed_of, misread, unordered, way_of
 from lakehouse.planning.known import MOST_SLIPS
 from lakehouse.planning.queues import misplaced_queues
-from lakehouse.planning.references import SqlError, references
+from lakehouse.planning.renames import misnamed
 from lakehouse.planning.selection import select as match
 from lakehouse.planning.shared import shared
-from lakehouse.planning.steps import Plan, Read, Step, definition_of, ordered
+from lakehouse.planning.steps import Feed, Plan, Read, Step, definition_of, ordered, tables_of
 from lakehouse.quality.expressions import place_of
+from lakehouse.quality.references import SqlError, references
 from lakehouse.spec.late import is_secret_reference, references_in
 from lakehouse.spec.leaves import WAYS
 from lakehouse.spec.load import Project, Survey
@@ -53,12 +59,6 @@ def _readable(survey: Survey, name: TableName) -> Table | None:
     return survey.project.tables.get(name) if rest is None else rest.table
 
 
-def way_of(table: Table) -> str:
-    """The way to write that is named; by default a query overwrites, and what is read from a table is appended."""
-    named = next((word for word in WAYS if getattr(table, word) is not None), None)
-    return named or ("overwrite" if table.sql is not None else "append")
-
-
 @dataclass
 class _Compiled:
     """The steps of a project, and the problems met.
@@ -79,11 +79,14 @@ class _Compiled:
         self.names = {str(name): name for name in self.project.origins}
         for name, table in self.project.tables.items():
             self.steps.append(self.step(name, table))
+        followed = {read.table for step in self.steps for read in step.reads if read.feed}
+        self.steps = [replace(step, followed=step.name in followed) for step in self.steps]
         self.places_of_files()
-        circles = list(_circles(self.steps))
-        self.problems += [_cycle(self.project, ring) for ring in circles]
+        self.names_before()
+        rings = list(circles(self.steps))
+        self.problems += [told(self.project, ring) for ring in rings]
         # a table in a circle has no input that is known before it; each gets its turn nevertheless
-        free = {name for ring in circles for name in ring}
+        free = {name for ring in rings for name in ring}
         rest = [replace(step, after=frozenset()) if step.name in free else step for step in self.steps]
         self.problems += column_problems(self.project, ordered(rest), self.broken, complete=self.complete)
         self.problems = [problem.unquoted() for problem in self.problems]
@@ -99,20 +102,19 @@ class _Compiled:
         reads: list[Read] = []
         if table.sql is not None and "sql" not in hurt:
             reads += self.query(name, table.sql)
-            if way != "overwrite" and not self.unsure(name):
+            if WAYS[way].INCREMENTAL and not self.unsure(name):
                 self.later(name, way, message=f"`sql` with `{way}`")
         if "from" not in hurt:
-            for index, item in enumerate(table.from_ or ()):
-                read = Read(item.table, whole=not WAYS[way].INCREMENTAL)
-                if self.known(name, read.table, ("from", index)):
-                    reads.append(read)
-                    self.change(name, read, ("from", index))
+            reads += self.inputs(name, table, way)
+        if "cleanse" not in hurt:
+            reads += self.lookups(name, table)
+            self.functions(name, table)
         names = self.names
         compared: frozenset[TableName] = frozenset()
         for index, dependency in enumerate(table.depends_on or ()):
             if dependency not in names and "depends_on" not in hurt:
                 self.unknown(dependency, name, "depends_on", index)
-        definition, used = definition_of(table, self.project.variables_of(name))
+        definition, used = definition_of(table, self.project.variables_of(name), self.project.root)
         late = frozenset(self.project.late_references(name, used))
         self.secrets(name, used)
         for rule, expectation in table.expectations.items() if "expectations" not in hurt else ():
@@ -144,6 +146,13 @@ class _Compiled:
             where = self.project.position(name, "auto_loader", "use_notifications", "queue_url")
             self.problems.append(Problem(where, "wrong-value", f"events cannot be read there: {why}", fix))
 
+    def names_before(self) -> None:
+        """A table has its name from nobody else."""
+        sound = {n: t for n, t in self.project.tables.items() if "renamed_from" not in self.hurt(n)}
+        for name, why, fix in misnamed(sound):
+            where = self.project.position(name, "renamed_from")
+            self.problems.append(Problem(where, "wrong-value", f"{sound[name].renamed_from} {why}", fix))
+
     def query(self, name: TableName, sql: str) -> Iterator[Read]:
         """The tables that a query reads, those that are there."""
         try:
@@ -159,6 +168,37 @@ class _Compiled:
             if self.known(name, reference.name, ("sql",), at=place):
                 yield Read(reference.name, whole=True)
 
+    def inputs(self, name: TableName, table: Table, way: str) -> Sequence[Read]:
+        """The tables of `from` that are there, and how each is read."""
+        reads: list[Read] = []
+        for index, item in enumerate(table.from_ or ()):
+            if not self.known(name, item.table, ("from", index)):
+                continue
+            at = item.version if item.timestamp is None else self.time(item.timestamp)
+            whole = not WAYS[way].INCREMENTAL or item.whole or at is not None
+            source = self.project.tables[item.table]
+            feed: Feed = "" if whole else feed_of(item, source, way_of(source), way)
+            reads.append(Read(item.table, whole, at=at, feed=feed))
+            if not self.unsure(name) and not self.unsure(item.table):
+                self.problems += misread(self.project, name, item, index, reads[-1], way)
+        if len(reads) == len(table.from_ or ()) and not self.unsure(name):
+            self.problems += unordered(self.project, name, reads)
+        return reads
+
+    def lookups(self, name: TableName, table: Table) -> Iterator[Read]:
+        """The other tables that cleansing rules read, those that are there."""
+        for loc, wanted in tables_of(table):
+            if self.known(name, wanted, loc):
+                yield Read(wanted, whole=True, lookup=True)
+
+    def functions(self, name: TableName, table: Table) -> None:
+        """Functions of one's own are there, as far as that can be told without running anything."""
+        for index, written in enumerate(table.cleanse):
+            for text in one_rule(written)[1].functions():
+                if why := python.missing(text, self.project.root):
+                    where = self.project.position(name, "cleanse", index, "python")
+                    self.problems.append(Problem(where, "wrong-value", *why.split("; ", 1)))
+
     def known(
         self, name: TableName, wanted: TableName, keys: tuple[str | int, ...], at: tuple[int, int] | None = None
     ) -> bool:
@@ -171,17 +211,9 @@ class _Compiled:
             self.unknown(str(wanted), name, *keys, at=at)
         return False
 
-    def change(self, name: TableName, read: Read, keys: tuple[str | int, ...]) -> None:
-        """What is read incrementally must be a table of which that can be."""
-        if read.table == name or read.whole or self.unsure(name) or self.unsure(read.table):
-            return
-        table = self.project.tables[read.table]
-        way, how = way_of(self.project.tables[name]), way_of(table)
-        if how != "append":
-            message = f"reading what changed in {read.table}, which is written by `{how}`, into `{way}`"
-            self.later(name, *keys, message=message)
-        elif table.source is None and read.table.layer != "bronze":
-            self.later(name, *keys, message=f"reading what is new in {read.table}, which is not a Bronze table,")
+    def time(self, text: str) -> datetime:
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(self.project.environment.time_zone))
 
     def secrets(self, name: TableName, used: Mapping[str, object]) -> None:
         """A value in an expression is part of a query, and Spark writes queries down."""
@@ -223,39 +255,6 @@ def _nearest(wanted: str, names: list[TableName], *, tasks: bool) -> TableName |
         if near := nearest(table, by_table):
             return by_table[near]
     return None
-
-
-def _circles(steps: list[Step]) -> Iterator[list[TableName]]:
-    """Every circle of tables that wait for each other, each for the one before it and the first for the last."""
-    graph = {s.name: sorted(s.after) for s in sorted(steps, key=lambda s: s.name)}
-    while True:
-        try:
-            TopologicalSorter(graph).prepare()
-        except CycleError as error:
-            names: list[TableName] = error.args[1]
-        else:
-            return
-        # the first one is told last too
-        first = names.index(min(names))
-        ring = [*names[first:-1], *names[:first]]
-        yield ring
-        graph = {name: after for name, after in graph.items() if name not in ring}
-
-
-def _cycle(project: Project, ring: list[TableName]) -> Problem:
-    """The circle, told where its first table waits."""
-    where = project.position(ring[0])
-    table, last = project.tables[ring[0]], ring[-1]
-    found = [("from", index) for index, item in enumerate(table.from_ or ()) if item.table == last]
-    found += [("depends_on", index) for index, item in enumerate(table.depends_on or ()) if item == str(last)]
-    if found:
-        where = project.position(ring[0], *found[0])
-    elif table.sql is not None:
-        start = next(r.start for r in references(table.sql) if r.name == last)
-        where = project.text_position(*place_of(table.sql, start), ring[0], "sql")
-    way_round = " -> ".join(str(n) for n in [*ring, ring[0]])
-    message = f"these tables wait for each other: {way_round}" if len(ring) > 1 else f"{last} waits for itself"
-    return Problem(where, "cycle", message, "take one of these steps away")
 
 
 def _chosen(

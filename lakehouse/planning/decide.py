@@ -2,157 +2,151 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
 
 from lakehouse.errors import OffsetError, StepError
 from lakehouse.lake.log import Log
 from lakehouse.lake.signature import Offset
+from lakehouse.lake.table import PROJECT
 from lakehouse.names import TableName
+from lakehouse.planning.alterations import alterations, refuse_rewrite, same_names
 from lakehouse.planning.batches import counted, cut, limits, overwrites
-from lakehouse.planning.definition import alterations
-from lakehouse.planning.ranges import Range, check_increment, has_moved, range_of, versions
-from lakehouse.planning.references import moving_parts
+from lakehouse.planning.following import follow
+from lakehouse.planning.ranges import (
+    as_read,
+    by_names,
+    check_increment,
+    has_moved,
+    offset_of,
+    range_of,
+    refuse_batches,
+    seen_beside,
+    versions,
+)
 from lakehouse.planning.steps import Step
-from lakehouse.sources.base import SourceFile
-from lakehouse.state.ledger import Result, Unlisted
+from lakehouse.planning.work import Alter, Batch, Create, Decision, Idle, Rename, Settle, Work
+from lakehouse.quality.references import moving_parts
 from lakehouse.state.observe import State
 from lakehouse.state.place import Confirmation, Place, note, place, unconfirmed
 
 
-@dataclass(frozen=True)
-class Create:
-    """The table does not exist: it is made before anything is planned for it, then the step is decided again."""
-
-    then: Work | Idle
-    """What there would be to do, were the table there already."""
-
-    reason = "the table does not exist yet"
-
-
-@dataclass(frozen=True)
-class Alter:
-    """The table differs from its definition: it is altered, then the step is decided again."""
-
-    what: tuple[str, ...]
-    then: Work | Idle
-    """What there is to do after it."""
-
-    @property
-    def reason(self) -> str:
-        """What is altered, in words."""
-        return "; ".join(self.what)
-
-
-@dataclass(frozen=True)
-class Settle:
-    """What an earlier run left open; done first, then the step is decided again."""
-
-    place: Place
-    confirm: tuple[Confirmation, ...] = ()
-    """Commits that nobody confirmed, or the version that an idle run looked at."""
-    restores: Mapping[int, int | None] = field(default_factory=dict)
-    """RESTOREs that nobody noted yet -> the version they put back: noted with what is confirmed, in one commit."""
-    results: tuple[Result, ...] = ()
-    """Bronze: batches that are committed but have no `result` row."""
-    void: tuple[int, ...] = ()
-    """Bronze: planned batches that a RESTORE undid."""
-    clean: tuple[tuple[int, str], ...] = ()
-    """(sequence, attempt) that will never commit: their rows in the companions go."""
-    changed: tuple[SourceFile, ...] = ()
-    """Bronze: loaded files that have changed since; noted once per change (S1)."""
-    unlisted: tuple[Unlisted, ...] = ()
-    """Bronze: files of the batches to void that are not in the source any more, so that nothing loads them again."""
-    then: Alter | Work | Idle | None = None
-    """What there is to do after it, where that can be told before."""
-
-    @property
-    def is_something(self) -> bool:
-        """Whether anything is open."""
-        return any((self.confirm, self.restores, self.results, self.void, self.clean, self.changed))
-
-    @property
-    def reason(self) -> str:
-        """What is open, in words."""
-        words = [f"commit {c.sequence} is confirmed at version {c.version}" for c in self.confirm]
-        words += [f"the RESTORE of version {v} is noted" for v in self.restores]
-        words += [f"the result of batch {r.batch} is noted" for r in self.results]
-        words += [f"batch {b} was undone by a RESTORE and is voided" for b in self.void]
-        words += [f"{f.path}, which it loaded, is not in the source any more" for f in self.unlisted]
-        words += [f"rejected rows of a dead attempt at {s} are removed" for s, _ in self.clean]
-        words += [f"{f.path} was loaded and has changed since" for f in self.changed]
-        return "; ".join(words)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One Bronze commit to come: the ledger's number, its files, and what a replay needs to write identical rows."""
-
-    number: int
-    files: tuple[SourceFile, ...]
-    ingested_at: datetime | None = None
-    """Fixed in the ledger; None for a batch that is not planned yet."""
-    replay: bool = False
-
-    @property
-    def size(self) -> int:
-        """Bytes of all its files."""
-        return sum(f.size for f in self.files)
-
-
-@dataclass(frozen=True)
-class Work:
-    """A step decided against a state: what one or several commits will read and write."""
-
-    place: Place
-    sequence: int
-    base: int
-    reason: str
-    inputs: tuple[Range, ...] = ()
-    batches: tuple[Batch, ...] = ()
-    offsets: Mapping[str, Any] = field(default_factory=dict)
-    refresh: str = "incremental"
-
-
-@dataclass(frozen=True)
-class Idle:
-    """Nothing is new."""
-
-    place: Place
-    reason: str
-
-
-Decision = Create | Settle | Alter | Work | Idle
-
-
 def decide(step: Step, state: State) -> Decision:
     """What the step has to do now. Raises OffsetError when the table's place cannot be told safely."""
+    if state.before is not None:
+        return Rename(state.before, _decided(step, state))
+    return _decided(step, state)
+
+
+def _decided(step: Step, state: State) -> Create | Settle | Alter | Work | Idle:
     log = state.log
     if log is None:
         then = _to_do(step, state, -1, Place())
         # a table that reads is made with the columns of what it reads, once there is something to read
         return Create(then) if step.is_bronze or isinstance(then, Work) else then
+    where = place(ours(step, state, log), state.commits)
+    settle = _unsettled(step, state, log, where)
+    if settle.is_something:
+        return replace(settle, then=_afterwards(step, state, log, settle))
+    found = _settled(step, state, log, where)
+    if isinstance(found, Idle) and (noted := _notes(step, state, log, found.place)):
+        return Settle(where, confirm=noted, then=found)
+    return found
+
+
+def decide_replay(step: Step, state: State) -> Settle | Alter | Work | Idle:
+    """What is to be done to take rows out of the quarantine; the last answer is always that work. Raises as `decide`.
+
+    A batch of files that was planned and not committed comes first. Where a replay may still commit whose rows are
+    marked, the work is to take its number (`batches` and `inputs` are empty, `refresh` is `none`): then it cannot.
+    """
+    log = state.log
+    refuse_before(step, state)
+    if log is None:
+        return Idle(Place(), "the table does not exist yet")
+    where = place(ours(step, state, log), state.commits)
+    settle = _unsettled(step, state, log, where)
+    if settle.is_something:
+        return settle
+    if altered := alterations(step, log, state.commits.project, where.definition):
+        return Alter(tuple(altered), Idle(where, ""))
+    standing = state.standing
+    if standing is not None and standing.open is not None:
+        return _files(step, state, log.version, where)
+    number = standing.next_batch if standing is not None else where.sequence + 1
+    offsets = _looked_at(state, where) if standing is None else {"files": {"batch": number}}
+    open_ = state.commits.replays_open(log)
+    reason = "an unfinished replay is ended" if open_ else "rows of the quarantine"
+    refresh = "none" if open_ else "incremental"
+    return Work(where, number, log.version, reason, offsets=offsets, refresh=refresh, kind="replay")
+
+
+def decide_rewrite(step: Step, state: State) -> Settle | Work | Idle:
+    """What is to be done to lay the table out anew, as its `partitioned_by` says; raises as `decide`.
+
+    A batch of files that was planned and not committed has to be loaded first: StepError.
+    """
+    log = state.log
+    refuse_before(step, state)
+    if log is None:
+        return Idle(Place(), "the table does not exist yet")
+    where = place(ours(step, state, log), state.commits)
+    settle = _unsettled(step, state, log, where)
+    if settle.is_something:
+        return settle
+    wanted = step.spec.partitioned_by or ()
+    if same_names(wanted, log.partitioned_by):
+        return Idle(where, "its files lie as its definition says")
+    refuse_rewrite(step, log)
+    standing = state.standing
+    if standing is not None and standing.open is not None:
+        raise StepError(
+            f"{step.name}: batch {standing.open.batch} was planned and is not committed yet",
+            code="table.rewrite",
+            fix="take the change of `partitioned_by` back, run it, and then lay it out anew",
+        )
+    number = standing.next_batch if standing is not None else where.sequence + 1
+    offsets = _looked_at(state, where) if standing is None else {"files": {"batch": number}}
+    reason = (
+        f"partitioned by {', '.join(log.partitioned_by) or 'nothing'}, from now on by {', '.join(wanted) or 'nothing'}"
+    )
+    return Work(where, number, log.version, reason, offsets=offsets, refresh="full", kind="rewrite")
+
+
+def refuse_before(step: Step, state: State) -> None:
+    """Raise StepError where the table has its name of before yet, which only a run changes."""
+    if state.before is not None:
+        raise StepError(
+            f"{step.name} still lies under the name that it had before, {state.before}",
+            code="table.rename",
+            fix=f"run it first: `lakehouse run --select {step.name}`",
+        )
+
+
+def ours(step: Step, state: State, log: Log) -> Log:
+    """The table's log; raises OffsetError when it is not the library's, or that of another project."""
     if log.table_id is None:
         raise OffsetError(
             f"{step.name}: the table at {log.path} is not one of ours: somebody made or replaced it",
             code="offset.replaced",
             fix="RESTORE it to the version before, or move it away to have the table made anew",
         )
-    where = place(log, state.commits)
-    settle = _unsettled(step, state, log, where)
-    if settle.is_something:
-        return replace(settle, then=_afterwards(step, state, log, settle))
-    found = _settled(step, state, log, where)
-    if isinstance(found, Idle) and (noted := _notes(state, log, found.place)):
-        return Settle(where, confirm=noted, then=found)
-    return found
+    writer = log.properties.get(PROJECT)
+    if writer not in (None, state.commits.project) and not state.asked.take_over:
+        raise OffsetError(
+            f"{step.name}: the table at {log.path} is written by another project: how far it was read is in a control"
+            " plane that is not this lake's `_lakehouse`",
+            code="table.project",
+            fix="give this table another name or lake; where the other project is gone, or its `_lakehouse` was lost"
+            " or left behind, take its tables over by `lakehouse run --take-over`",
+        )
+    return log
 
 
 def _settled(step: Step, state: State, log: Log, where: Place) -> Alter | Work | Idle:
-    altered = alterations(step, log)
     found = _to_do(step, state, log.version, replace(where, offsets=_looked_at(state, where)))
+    if isinstance(found, Work) and found.kind == "refresh":
+        return found  # what stored rows cannot follow is no matter, and what they can comes after
+    altered = alterations(step, log, state.commits.project, where.definition)
     return Alter(tuple(altered), found) if altered else found
 
 
@@ -168,24 +162,29 @@ def _afterwards(step: Step, state: State, log: Log, settle: Settle) -> Alter | W
 
 def _looked_at(state: State, where: Place) -> dict[str, Offset]:
     """The offsets, on to the versions that an idle run looked at and found to bring no data (S78)."""
-    offsets = dict(where.offsets)
+    offsets = by_names(where.offsets, state.inputs)
     for row in state.commits.confirmed:
         if (row.sequence, row.attempt) != (where.sequence, where.attempt):
             continue
-        for name, seen in row.offsets.items():
+        for name, seen in by_names(row.offsets, state.inputs).items():
             known = offsets.get(name)
             if known and known.get("id") == seen.get("id") and known.get("version", 0) < seen.get("version", 0):
                 offsets[name] = seen
     return offsets
 
 
-def _notes(state: State, log: Log, where: Place) -> tuple[Confirmation, ...]:
+def _notes(step: Step, state: State, log: Log, where: Place) -> tuple[Confirmation, ...]:
     """What an idle run writes down, so that the place survives when history expires: the versions it looked at.
 
     They are written with the `confirmed` rows and not in `steps`, because those do not age.
     """
     looked = dict(where.offsets)
+    # a lookup has the version at which rows last met it, and a version that the file names is the only one looked at
+    apart = {r.table for r in step.reads if r.at is not None or (r.lookup and step.incremental)}
+    apart -= {r.table for r in step.reads if r.at is None and not r.lookup}
     for name, input_log in state.inputs.items():
+        if name in apart:
+            continue
         before = looked.get(str(name))
         if before and input_log is not None and before["version"] < input_log.version and where.sequence:
             looked[str(name)] = {**before, "version": input_log.version}
@@ -197,13 +196,14 @@ def _notes(state: State, log: Log, where: Place) -> tuple[Confirmation, ...]:
 def _unsettled(step: Step, state: State, log: Log, where: Place) -> Settle:
     standing = state.standing
     confirm, clean = unconfirmed(log, state.commits, where), state.commits.dead(log)
-    restores = state.commits.unnoted(log)
+    restores, replayed = state.commits.unnoted(log), state.commits.replays_to_finish(log)
     if standing is None:
-        return Settle(where, confirm, restores, clean=clean)
+        return Settle(where, confirm, restores, clean=clean, replayed=replayed)
     settled = not (standing.late_results or standing.undone)
     changed = tuple(standing.changed_files(state.files)) if settled and not overwrites(step.spec) else ()
     unlisted = tuple(standing.unlisted(state.files))
-    return Settle(where, confirm, restores, standing.late_results, standing.undone, clean, changed, unlisted)
+    late, undone = standing.late_results, standing.undone
+    return Settle(where, confirm, restores, late, undone, clean, replayed, changed, unlisted)
 
 
 def _to_do(step: Step, state: State, base: int, where: Place) -> Work | Idle:
@@ -220,11 +220,11 @@ def _files(step: Step, state: State, base: int, where: Place) -> Work | Idle:
     assert standing is not None, "a Bronze step is observed with its ledger"
     if standing.open is not None:
         planned = standing.open
-        batch = Batch(planned.batch, planned.files, planned.ingested_at, replay=True)
+        batch = Batch(planned.batch, planned.files, planned.ingested_at, again=True)
         return _file_work(
             where, base, (batch,), f"batch {batch.number} was planned and not committed: the same files again"
         )
-    new = standing.new_files(state.files, allow_overwrites=overwrites(step.spec), again=state.again)
+    new = standing.new_files(state.files, allow_overwrites=overwrites(step.spec), again=state.asked.again)
     known = counted(len(state.files), "file") + state.how
     if not new:
         return Idle(where, f"no new files among {known}" if state.files else f"no files{state.how}")
@@ -244,21 +244,34 @@ def _tables(step: Step, state: State, base: int, where: Place) -> Work | Idle:
     missing = [str(name) for name, input_log in state.inputs.items() if input_log is None]
     if missing:
         return Idle(where, f"waits for {', '.join(missing)}, which {'do' if missing[1:] else 'does'} not exist yet")
-    ranges, moved = [], []
+    anew = step.name in state.asked.full_refresh and where.sequence > 0
+    if anew and not state.asked.allow_data_loss:
+        _refuse_leaving(step, where)
+    ranges, moved, lookups = [], [], []
     for read in step.reads:
-        log = _log(state, read.table)
-        before = where.offsets.get(str(read.table))
-        if not read.whole:
-            check_increment(step, read, log, before)
-        if has_moved(log, before):
-            moved.append(f"{read.table} {versions(before, log)}")
-        elif step.incremental:
+        log = as_read(step, read, _log(state, read.table))
+        before = None if anew else offset_of(read, where.offsets)
+        if read.lookup and step.incremental:
+            lookups.append(range_of(read, log, before))
             continue
-        ranges.append(range_of(read, log, before))
-    if step.incremental:
-        if not ranges:
-            return Idle(where, "no new rows in " + ", ".join(str(r.table) for r in step.reads))
-        reason = "new rows: " + ", ".join(moved)
+        without, start = tuple[int, ...](), before
+        if read.feed:
+            refuse_batches(step, read, None if anew else where.offsets.get(str(read.table)))
+            found = follow(step, read, log, before)
+            new, without = found.news, found.without
+            start = before if found.first is None or before is None else {**before, "version": found.first - 1}
+        else:
+            if not read.whole:
+                check_increment(step, read, log, before)
+            new = has_moved(log, before)
+        moved += [f"{read.table} {versions(before, log)}"] if new else []
+        ranges.append(range_of(read, log, start, nothing=step.incremental and not new, without=without))
+    if anew:
+        reason = "a full refresh was asked for"
+    elif step.incremental:
+        if not moved:
+            return Idle(where, "no new rows in " + ", ".join(map(str, step.origins)))
+        reason = ("changes: " if "changes" in step.feeds else "new rows: ") + ", ".join(moved)
     else:
         first, changed = where.sequence == 0, where.definition not in ("", step.definition)
         always = [*(moving_parts(step.spec.sql) if step.spec.sql else ()), *step.moving]
@@ -270,9 +283,23 @@ def _tables(step: Step, state: State, base: int, where: Place) -> Work | Idle:
             else "changed: " + ", ".join(moved) if moved
             else f"{always[0]} gives another value in every run"
         )  # fmt: skip
-    offsets = {**where.offsets, **{str(r.table): r.offset for r in ranges}}
-    refresh = "incremental" if step.incremental else "full"
-    return Work(where, where.sequence + 1, base, reason, tuple(ranges), offsets=offsets, refresh=refresh)
+    known = {} if anew else where.offsets
+    offsets = {**known, **seen_beside(lookups, known), **{str(r.table): r.offset for r in ranges}}
+    refresh = "incremental" if step.incremental and not anew else "full"
+    kind = "refresh" if anew else "data"
+    inputs = (*ranges, *lookups)
+    return Work(where, where.sequence + 1, base, reason, inputs, offsets=offsets, refresh=refresh, kind=kind)
+
+
+def _refuse_leaving(step: Step, where: Place) -> None:
+    """Raise StepError before rows are made anew without those of tables that are no input any more (S93)."""
+    left = [name for name in where.offsets if name not in {str(read.table) for read in step.reads} and "." in name]
+    if left and step.incremental:
+        raise StepError(
+            f"{step.name}: rows that came from {', '.join(left)}, which it does not read any more, would be lost",
+            code="refresh.inputs",
+            fix="put the table back into `from`, or add `--allow-data-loss` if that is meant",
+        )
 
 
 def _log(state: State, name: TableName) -> Log:

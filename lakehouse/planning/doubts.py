@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lakehouse.cleanse.base import one_rule
-from lakehouse.planning.decide import Idle, Work
 from lakehouse.planning.steps import Plan, Step
+from lakehouse.planning.work import Idle, Work
 from lakehouse.quality import expressions
 from lakehouse.quality.core.unique import UniqueExpectation
+from lakehouse.quality.references import moving_parts
 
 
 def doubts(plan: Plan, step: Step, decision: Work | Idle | None) -> Iterator[str]:
@@ -18,13 +19,17 @@ def doubts(plan: Plan, step: Step, decision: Work | Idle | None) -> Iterator[str
     yield from _always_true(step)
     yield from _without_repeats(step)
     yield from _another_value(step)
+    yield from _numbered(plan, step)
 
 
 def _changed(step: Step, decision: Work | Idle | None) -> Iterator[str]:
     """S89: rows that are stored were made by another definition, and stay as they are."""
     before = decision.place.definition if decision is not None else ""
-    if step.incremental and before not in ("", step.definition):
-        yield "its definition changed since rows were last written: the new one counts from now on, stored rows stay"
+    if step.keeps and before not in ("", step.definition):
+        yield (
+            "its definition changed since rows were last written: the new one counts from now on, stored rows stay;"
+            f" `lakehouse run --full-refresh {step.name}` makes all of them anew"
+        )
 
 
 def _without_repeats(step: Step) -> Iterator[str]:
@@ -41,8 +46,27 @@ def _another_value(step: Step) -> Iterator[str]:
     """S36: where it is not refused, as in conditions, or told as the reason to run again, as in a query."""
     texts = [text for written in step.spec.cleanse for _, text in one_rule(written)[1].expressions()]
     texts += step.spec.aggregate.measures.values() if step.spec.aggregate else ()
-    for name in sorted({name for text in texts for name in expressions.nondeterministic(text)}):
+    names = {name for text in texts for name in expressions.nondeterministic(text)}
+    queries = [text for written in step.spec.cleanse for _, text in one_rule(written)[1].queries()]
+    calls = {part.partition("(")[0].lower() for text in queries for part in moving_parts(text)}
+    for name in sorted(names | {call for call in calls if expressions.is_nondeterministic(call)}):
         yield f"{name}() gives another value each time: a repeated attempt writes others than the one before it"
+
+
+def _numbered(plan: Plan, step: Step) -> Iterator[str]:
+    """S46: Delta numbers rows when they are inserted, and otherwise where they are made anew."""
+    texts = [text for written in step.spec.cleanse for _, text in one_rule(written)[1].expressions()]
+    texts += [*step.spec.aggregate.by.values(), *step.spec.aggregate.measures.values()] if step.spec.aggregate else []
+    named = {name.casefold() for written in step.spec.cleanse for _, name in one_rule(written)[1].reads()}
+    named |= {name.casefold() for text in texts for name in expressions.columns_of(text)}
+    named |= {name.casefold() for name in (*(step.spec.schema_ or {}), *(getattr(step.options, "keys", None) or ()))}
+    for read in step.reads:
+        for name, column in (plan.project.tables[read.table].schema_ or {}).items():
+            if column.identity is not None and name.casefold() in named:
+                yield (
+                    f"{name} of {read.table} is an identity: its values change when that table is made anew; a `hash`"
+                    " of its key does not"
+                )
 
 
 def _floating(plan: Plan, step: Step) -> Iterator[str]:

@@ -14,13 +14,16 @@ from lakehouse.names import TableName
 from lakehouse.planning.batches import counted
 from lakehouse.planning.checks import Check, checks_of, told
 from lakehouse.planning.cleaning import cleaning
-from lakehouse.planning.decide import Alter, Create, Settle, Work, decide
-from lakehouse.planning.decide import Decision as Decided
+from lakehouse.planning.decide import decide
 from lakehouse.planning.doubts import doubts
 from lakehouse.planning.inputs import read_only
 from lakehouse.planning.late import as_planned
 from lakehouse.planning.steps import Plan, Step
+from lakehouse.planning.unstored import not_stored
 from lakehouse.planning.upkeep import decisions
+from lakehouse.planning.work import Alter, Create, Rename, Settle, Work
+from lakehouse.planning.work import Decision as Decided
+from lakehouse.state.gone import gone
 from lakehouse.state.world import World
 
 
@@ -30,7 +33,7 @@ class Explained:
 
     step: Step
     action: str
-    """What comes first: `create`, `settle`, `alter`, `run`, `idle`, `refuses`."""
+    """What comes first: `create`, `rename`, `settle`, `alter`, `run`, `idle`, `refuses`."""
     reason: str
     """Why, of all that is to be done, in order."""
     work: Work | None = None
@@ -47,6 +50,8 @@ class Explained:
     """What to do about a refusal."""
     warnings: tuple[str, ...] = ()
     """What looks like a mistake and is none to a run."""
+    not_stored: tuple[str, ...] = ()
+    """Columns of the input that `schema` does not name."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -68,7 +73,8 @@ class Explained:
         found = [("reads", text) for text in self.reads]
         found += [("warns", text) for text in self.warnings]
         if self.writes:
-            found.append(("writes", self.writes))
+            left = f"; not stored: {', '.join(self.not_stored)}" if self.not_stored else ""
+            found.append(("writes", self.writes + left))
         if self.work is not None and self.checks:
             found.append(("checks", told(self.checks)))
         for decision in self.maintenance:
@@ -94,10 +100,16 @@ class Explained:
                 for b in (work.batches if work else ())
             ],
             "inputs": [
-                {"table": str(r.table), "version": r.version, "since": dict(r.since) if r.since else None}
+                {
+                    "table": str(r.table),
+                    "version": r.version,
+                    "how": r.how,
+                    "since": dict(r.since) if r.since else None,
+                }
                 for r in (work.inputs if work else ())
             ],
             "writes": self.writes or None,
+            "not_stored": list(self.not_stored),
             "alters": list(self.alters),
             "checks": [asdict(check) for check in self.checks],
             "maintenance": [{"operation": d.operation, "due": d.due, "reason": d.reason} for d in self.maintenance],
@@ -112,6 +124,8 @@ class Explanation:
 
     plan: Plan
     steps: Sequence[Explained]
+    gone: tuple[TableName, ...] = ()
+    """Tables of the lake that no file declares any more: they are kept (S94)."""
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -126,11 +140,17 @@ class Explanation:
             condition = f"{item.condition}: " if item.condition else ""
             found.append(f"{item.step.name}  {item.action}: {condition}{item.reason}")
             found += [f"    {word:<6} {text}" for word, text in item.lines()]
-        return found
+        return [*found, self.told_gone] if self.gone else found
+
+    @property
+    def told_gone(self) -> str:
+        """A line about tables that are in no file; empty when there are none."""
+        names = ", ".join(str(name) for name in self.gone)
+        return f"gone from the files: {names}; nothing is done to what is stored" if names else ""
 
     def to_dict(self) -> dict[str, Any]:
         """The explanation for programs."""
-        return {"steps": [item.to_dict() for item in self.steps]}
+        return {"steps": [item.to_dict() for item in self.steps], "gone": [str(name) for name in self.gone]}
 
 
 def explain(plan: Plan) -> Explanation:
@@ -138,18 +158,26 @@ def explain(plan: Plan) -> Explanation:
 
     Raises SpecError when a table is read that is neither selected nor there.
     """
-    world = World(plan.project.environment, [step.name for step in plan.chosen()], read_only(plan))
+    moving = {step.name: step.spec for step in plan.chosen() if step.spec.renamed_from is not None}
+    world = World(plan.project.environment, [step.name for step in plan.chosen()], read_only(plan), moving)
     now = datetime.now(UTC)
     busy: set[TableName] = set()
     found = []
     for step in plan.chosen():
-        waits = frozenset(n for n in step.after if n in busy)
+        # a lookup that is there brings no work; one that is not keeps the step from beginning
+        idle = {n for n in _lookups(step) if world.look(n) is not None}
+        waits = frozenset(n for n in step.after if n in busy and n not in idle)
         condition = f"if {' or '.join(str(n) for n in sorted(waits))} brings rows" if waits else ""
         item = replace(_explained(plan, as_planned(plan, step), world, now), condition=condition)
         if item.action not in ("idle", "refuses") or waits:
             busy.add(step.name)
         found.append(item)
-    return Explanation(plan, found)
+    return Explanation(plan, found, gone(plan.project.environment, {*plan.project.origins, *world.moving}))
+
+
+def _lookups(step: Step) -> set[TableName]:
+    """Tables of which a step that reads what is new takes no notice when they change."""
+    return {read.table for read in step.reads} - {*step.origins} if step.incremental else set()
 
 
 def _explained(plan: Plan, step: Step, world: World, now: datetime) -> Explained:
@@ -160,7 +188,7 @@ def _explained(plan: Plan, step: Step, world: World, now: datetime) -> Explained
         return Explained(step, "refuses", error.message, fix=error.fix)
     action, reasons = "", []
     alters: tuple[str, ...] = ()
-    while isinstance(decision, Create | Settle | Alter):
+    while isinstance(decision, Create | Rename | Settle | Alter):
         action = action or type(decision).__name__.lower()
         reasons.append(decision.reason)
         alters = decision.what if isinstance(decision, Alter) else alters
@@ -177,7 +205,7 @@ def _explained(plan: Plan, step: Step, world: World, now: datetime) -> Explained
     upkeep = decisions(plan, world.control, step, state.log, now, world.look) if state.log else []
     return Explained(
         step, action or "run", "; ".join(reasons), decision, alters, checks_of(step), (*upkeep, *clean),
-        warnings=(*warnings, *_of_files(plan, step, decision)),
+        warnings=(*warnings, *_of_files(plan, step, decision)), not_stored=not_stored(step, state.inputs),
     )  # fmt: skip
 
 

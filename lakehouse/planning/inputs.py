@@ -5,7 +5,7 @@ from __future__ import annotations
 from lakehouse.errors import Problem, SpecError
 from lakehouse.lake.log import Log
 from lakehouse.names import TableName
-from lakehouse.planning.steps import Plan
+from lakehouse.planning.steps import Plan, tables_of
 from lakehouse.state.observe import opened
 
 
@@ -25,6 +25,8 @@ def read_only(plan: Plan) -> dict[TableName, Log | None]:
 
 def _missing(plan: Plan, name: TableName) -> Problem:
     reader = next(step for step in plan.chosen() if any(read.table == name for read in step.reads))
-    where = plan.project.position(reader.name, "from" if reader.spec.from_ else "sql")
+    lookup = next((loc for loc, other in tables_of(reader.spec) if other == name), None)
+    origin = ("from" if reader.spec.from_ else "sql",)
+    where = plan.project.position(reader.name, *(origin if name in reader.origins or lookup is None else lookup))
     message = f"{reader.name} reads {name}, which is not selected and does not exist"
     return Problem(where, "missing-table", message, f"select it too, as `+{reader.name}`")

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lakehouse.errors import Problem, nearest, suggestion
+from lakehouse.lake.types import widest
 from lakehouse.names import TableName
 from lakehouse.planning.steps import Step
 from lakehouse.quality import expressions
+from lakehouse.quality.rows import COMMIT_VERSION
 from lakehouse.spec.load import Project
 from lakehouse.spec.reading import Remainder
 
@@ -22,6 +24,8 @@ BRONZE: Mapping[str, str] = {
 }
 """Columns that Bronze adds; rules carry them along, tables store them only where they are named."""
 
+FEED: Mapping[str, str] = {"_change_type": "string", "_commit_version": "bigint", "_commit_timestamp": "timestamp"}
+"""Columns that Delta adds to what is read by a change feed; of changes that are merged only the version goes along."""
 MOST_SLIPS = 50
 """Names that are not there for which the nearest is looked for, of one table: looking takes a while."""
 WRONG = ""
@@ -85,14 +89,17 @@ class Known:
             return
         self.missing(column, right(self.known), keys, kept=kept, of_key=of_key, at=at)
 
-    def missing(self, column: str, there: Sequence[str], keys: Keys, *, kept: bool, **place: Any) -> None:
-        """Tell that the column is not there, with the nearest that is."""
+    def missing(
+        self, column: str, there: Sequence[str], keys: Keys, *, kept: bool, of: TableName | None = None, **place: Any
+    ) -> None:
+        """Tell that the column is not there, or not in another table, with the nearest that is."""
         # who has more wrong did not slip
         near = nearest(column, there) if len(self.problems) < MOST_SLIPS else ""
         # Bronze's own columns are always there and seldom what was meant
         those = [name for name in there if not name.startswith("_")]
         fix = f"did you mean {near!r}?" if near else f"there are {few(those)}" if those else ""
-        self.say("unknown-column", f"there is no column {column!r} here", fix, *keys, **place)
+        where = "here" if of is None else f"in {of}"
+        self.say("unknown-column", f"there is no column {column!r} {where}", fix, *keys, **place)
         if kept:
             self.meant[column] = WRONG
             self.meant |= {near: None} if near else {}
@@ -119,6 +126,11 @@ class Known:
             self.say("not-repeatable", message, "use `hash`, or compute it upstream", *keys)
 
 
+def of_feed(step: Step) -> Mapping[str, str]:
+    """The columns that change feeds add to the rows of the step."""
+    return {n: t for n, t in FEED.items() if "all" in step.feeds or (step.feeds and n == COMMIT_VERSION)}
+
+
 def right(columns: Columns) -> list[str]:
     """Those of the columns whose name was not told to be wrong."""
     return [name for name, kind in columns.items() if kind != WRONG]
@@ -133,3 +145,23 @@ def few(names: Sequence[str], most: int = 12) -> str:
     """The names, or the first of them and how many more there are."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def united(table: Known, tables: Mapping[TableName, Columns | None]) -> Columns | None:
+    """The columns of all tables, by name; types of which none holds the others without loss are told."""
+    spelled: dict[str, str] = {}
+    found: dict[str, dict[TableName, str | None]] = {}
+    for table_name, columns in tables.items():
+        for name, kind in (columns or {}).items():
+            found.setdefault(spelled.setdefault(name.casefold(), name), {})[table_name] = kind
+    merged: Columns = {}
+    for name, kinds in found.items():
+        known = {other: kind for other, kind in kinds.items() if kind}
+        merged[name] = widest(known.values()) if len(known) == len(kinds) else None
+        if widest(known.values()) is None and known:
+            told = " and ".join(f"{kind} in {other}" for other, kind in known.items())
+            table.say("wrong-value", f"the tables have different columns {name!r}: {told}", _ONE_TYPE, "from")
+    return None if None in tables.values() else merged
+
+
+_ONE_TYPE = "give them one type, as by `schema_hints` of Bronze tables"

@@ -7,12 +7,21 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
 
+from lakehouse.cleanse import python
+from lakehouse.cleanse.base import one_rule
 from lakehouse.names import TableName
+from lakehouse.quality.references import moving_parts
+from lakehouse.quality.rows import is_carried
 from lakehouse.spec.leaves import WAYS
 from lakehouse.spec.load import Project
 from lakehouse.spec.models import Table
+
+Feed = Literal["", "inserts", "changes", "all"]
+"""What of an input's change feed is read: nothing of it, rows that were added, what became of each key, all of it."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +31,12 @@ class Read:
     table: TableName
     whole: bool
     """The table as it stands at the pin, not only what came since the offset."""
+    lookup: bool = False
+    """A rule of `cleanse` joins it: it brings no rows, and where only new rows are read its changes revisit none."""
+    at: int | datetime | None = None
+    """The version, or the time of which the version is read; None: the one that it is pinned at."""
+    feed: Feed = ""
+    """How what came since the offset is read by the change feed; Bronze tables have batches instead."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,8 @@ class Step:
     """Those that its expressions use."""
     late: frozenset[str] = frozenset()
     """References in its texts and variables that are known only when a run starts; `$` begins one that is escaped."""
+    followed: bool = False
+    """Another table of the project reads the table's change feed, so there must be one."""
 
     @property
     def is_bronze(self) -> bool:
@@ -51,12 +68,32 @@ class Step:
         return bool(WAYS[self.way].INCREMENTAL)
 
     @property
+    def keeps(self) -> bool:
+        """Whether stored rows stay beside those that are written; else the table is a function of its inputs."""
+        return bool(getattr(WAYS[self.way], "KEEPS", self.incremental))
+
+    @property
+    def origins(self) -> tuple[TableName, ...]:
+        """The tables from which its rows come."""
+        return tuple(read.table for read in self.reads if not read.lookup)
+
+    @property
+    def partial(self) -> bool:
+        """Whether of one of the tables from which its rows come only what is new is read."""
+        return any(not read.whole for read in self.reads)
+
+    @property
+    def feeds(self) -> frozenset[Feed]:
+        """How its inputs are read by their change feeds."""
+        return frozenset(read.feed for read in self.reads if read.feed)
+
+    @property
     def keeps_others(self) -> bool:
         """Whether columns that `schema` does not declare are stored, or read by the way to write without being so."""
         way = WAYS[self.way]
         declared = {name.casefold() for name in self.spec.schema_ or {}}
         read: frozenset[str] = way.reads(self.options) if hasattr(way, "reads") else frozenset()
-        named = {name.casefold() for name in read if not name.startswith("_")}
+        named = {name.casefold() for name in read if not is_carried(name)}
         return self.spec.schema_evolution == "add_new_columns" or not named <= declared
 
     @property
@@ -67,13 +104,20 @@ class Step:
 
     @property
     def moving(self) -> tuple[str, ...]:
-        """What of its definition differs from run to run: its references to the run itself."""
-        return tuple(f"${{{reference}}}" for reference in sorted(self.late) if reference.startswith("run."))
+        """What of its definition gives other rows from run to run: references to the run itself, calls, own code."""
+        rules = [one_rule(written) for written in self.spec.cleanse]
+        texts = [text for _, args in rules for _, text in args.queries()]
+        return (
+            *(f"${{{reference}}}" for reference in sorted(self.late) if reference.startswith("run.")),
+            *(part for text in texts for part in moving_parts(text)),
+            *(f"`{rule.word}: {text}`" for rule, args in rules for text in args.functions()),
+            *(WAYS[self.way].moving(self.options) if hasattr(WAYS[self.way], "moving") else ()),
+        )
 
     def describe(self) -> str:
         """In a few words: from what, by which way."""
         source = self.spec.source
-        where = f"{source.format} files" if source else ", ".join(str(r.table) for r in self.reads)
+        where = f"{source.format} files" if source else ", ".join(map(str, self.origins))
         return f"{self.way} from {where}"
 
 
@@ -103,7 +147,8 @@ class Plan:
 
 RUN_KEYS = frozenset(
     "description comment tags maintenance depends_on enabled priority max_retries retry_delay timeout wait_for run_if "
-    "condition grants full_refresh properties cluster_by partitioned_by".split()
+    "condition grants full_refresh properties cluster_by partitioned_by constraints primary_key foreign_keys "
+    "renamed_from".split()
 )
 """Keys whose change does not change what a table holds, so they are not part of its definition (S88)."""
 
@@ -112,8 +157,11 @@ _OF_FILES = ("clean_source", "use_notifications", "backfill_interval")
 _PLACEHOLDER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 
 
-def definition_of(table: Table, variables: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Hash of what decides the content of a table (S88), and the variables that its expressions use."""
+def definition_of(table: Table, variables: Mapping[str, Any], root: Path | None = None) -> tuple[str, dict[str, Any]]:
+    """Hash of what decides the content of a table (S88), and the variables that its expressions use.
+
+    The text of a module in the project's folder `root` that a rule names is part of it; what that imports is not.
+    """
     body = table.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=set(RUN_KEYS))
     if table.source is not None:
         body["source"]["format"] = table.source.format  # which is a default in its own leaf
@@ -126,9 +174,14 @@ def definition_of(table: Table, variables: Mapping[str, Any]) -> tuple[str, dict
     # not in the text as JSON, where the end of a line is a letter before the name
     named = {name for part in (body, written) for text in _texts(part) for name in _PLACEHOLDER.findall(text)}
     used = {name: variables[name] for name in sorted(named) if name in variables}
-    text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str) + rules
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False, default=str) + rules + _code(table, root)
     whole = text + json.dumps(used, sort_keys=True, default=str)
     return hashlib.sha256(whole.encode()).hexdigest()[:16], used
+
+
+def _code(table: Table, root: Path | None) -> str:
+    functions = [text for written in table.cleanse for text in one_rule(written)[1].functions()]
+    return "".join(python.source_of(text, root) for text in functions)
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -148,6 +201,14 @@ def _without(item: object, *keys: str) -> None:
     if isinstance(item, dict):
         for key in keys:
             item.pop(key, None)
+
+
+def tables_of(table: Table) -> Iterator[tuple[tuple[str | int, ...], TableName]]:
+    """The other tables that cleansing rules name, each with its place in the table."""
+    for index, written in enumerate(table.cleanse):
+        rule, args = one_rule(written)
+        for loc, other in args.tables():
+            yield ("cleanse", index, rule.word, *loc), other
 
 
 def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:

@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from lakehouse.model import Model
-from lakehouse.spec.table import TableRef
+from lakehouse.model import Model, TableRef
 
 Rows = tuple[dict[str, Any], ...]
 

@@ -192,7 +192,7 @@ class Reading:
             self.problems.append(wrong)
         if name.layer != TASKS:
             root = self.settings.environment.root
-            made = replace(made, node=with_suites(made.node, root, self.problems, self.settings.sources))
+            made = replace(made, node=with_suites(made.node, root, self.problems, self.settings.sources, values))
         self.origins[name] = Origin(made.node, made.mark, pipeline, values, frozenset(made.values))
         kind = Task if name.layer == TASKS else Table
         self.problems += plain_secrets(made.node)

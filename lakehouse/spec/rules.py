@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from lakehouse.errors import Problem
+from lakehouse.errors import Problem, suggestion
 from lakehouse.model import unavailable
+from lakehouse.quality import expressions
 from lakehouse.quality.core.base import TableRowsExpectation
 from lakehouse.quality.core.unique import UniqueExpectation
 from lakehouse.spec.leaves import WAYS
@@ -68,11 +69,13 @@ def _found(layer: str, table: Table) -> Iterator[_Finding]:
     written = {(field.alias or name) for name, field in type(table).model_fields.items() if _is_set(table, name)}
     yield from _layers(layer, written)
     yield from _origin(layer, table, written)
-    yield from _ways(table, written)
+    yield from _ways(layer, table, written)
+    yield from _again(table, written)
     yield from _merge(table)
     yield from _files_of(table)
     yield from _names(table)
     yield from _layout(table)
+    yield from _given(layer, table)
     yield from _actions(layer, table)
 
 
@@ -99,7 +102,6 @@ def _origin(layer: str, table: Table, written: Iterable[str]) -> Iterator[_Findi
         wanted = "`source`" if layer == "bronze" else "`from` or `sql`"
         yield (), "missing-key", f"the table does not say where its rows come from: {wanted} is missing", ""
     if table.from_ is not None and len(table.from_) > 1:
-        yield ("from",), "not-available-yet", "a list of tables in `from` is not available yet", ""
         seen: set[str] = set()
         for index, item in enumerate(table.from_):
             if str(item.table).casefold() in seen:
@@ -107,17 +109,34 @@ def _origin(layer: str, table: Table, written: Iterable[str]) -> Iterator[_Findi
             seen.add(str(item.table).casefold())
 
 
-def _ways(table: Table, written: Iterable[str]) -> Iterator[_Finding]:
+def _ways(layer: str, table: Table, written: Iterable[str]) -> Iterator[_Finding]:
     ways = [word for word in WAYS if word in written]
     for other in ways[1:]:
         message = f"the table is written by `{ways[0]}` and by `{other}`; one table is written one way"
         yield (other,), "conflicting-keys", message, "keep one of them"
+    for word in ("replace_where", "replace_using"):
+        if layer == "bronze" and word in ways:
+            yield (word,), "not-available-yet", f"`{word}` of a Bronze table is not available yet", ""
     if "refresh" in written and not ("sql" in written or {"aggregate", "overwrite"} & set(ways)):
         message = "`refresh` is for tables written by `aggregate`, `overwrite` or `sql`"
         yield ("refresh",), "misplaced-key", message, "leave it out; this table always reads what is new"
     if "aggregate" in ways and "sql" in written:
         message, fix = "`aggregate` groups the rows of `from`, not those of `sql`", "write the GROUP BY in the query"
         yield ("aggregate",), "conflicting-keys", message, fix
+
+
+def _again(table: Table, written: Collection[str]) -> Iterator[_Finding]:
+    """What is read whole comes again with every change, which a plain `append` would not notice."""
+    named = [word for word in WAYS if word in written]
+    plain = named == ["append"] and table.append.keys is None
+    if (named and not plain) or "from" not in written:
+        return
+    for index, item in enumerate(table.from_ or ()):
+        word = next((key for key in ("whole", "version", "timestamp") if getattr(item, key)), None)
+        if word is not None:
+            message = f"`append` would add rows of {item.table} again that are there: `{word}` reads all of them"
+            fix = "write `append: {keys: …}`, `merge` or `overwrite`"
+            yield ("from", index, word), "conflicting-keys", message, fix
 
 
 def _merge(table: Table) -> Iterator[_Finding]:
@@ -190,6 +209,35 @@ def _layout(table: Table) -> Iterator[_Finding]:
             yield ("maintenance", "zorder_by", index), "conflicting-keys", message, "leave it out of `zorder_by`"
 
 
+def _given(layer: str, table: Table) -> Iterator[_Finding]:
+    """Columns whose values Delta gives or compares, and conditions that it checks."""
+    from_rows = {name.casefold() for name, column in (table.schema_ or {}).items() if not column.is_given}
+    keys = {name.casefold() for way in (table.merge, table.append) for name in getattr(way, "keys", None) or ()}
+    keys |= {name.casefold() for name in (table.replace_using.root if table.replace_using else ())}
+    for name, column in (table.schema_ or {}).items():
+        key = "identity" if column.identity is not None else "generated_as"
+        if column.is_given and layer == "bronze":
+            message = f"`{key}` is not for Bronze tables, whose `schema` says what is read from files"
+            yield ("schema", name, key), "misplaced-key", message, "use it in a Silver or Gold table"
+        elif column.identity is not None and name.casefold() in keys:
+            message = f"rows get {name!r} when they are inserted, so they cannot be found by it"
+            yield ("schema", name, key), "wrong-value", message, "make a key of the row's own columns, by `hash`"
+        for other in sorted(expressions.columns_of(column.generated_as or "1")):
+            if other.casefold() not in from_rows:
+                message = f"the expression names {other!r}, and Delta computes it from declared columns of the table"
+                fix = suggestion(other, from_rows) or "declare it in `schema`, without `generated_as` and `identity`"
+                yield ("schema", name, key), "unknown-column", message, fix
+    seen: set[str] = set()
+    for name, condition in table.constraints.items():
+        if name.casefold() in seen:
+            message = f"the constraint {short(name)!r} is written twice"
+            yield ("constraints", name), "duplicate-entry", message, "names ignore case; keep one of them"
+        seen.add(name.casefold())
+        if expressions.variables_of(condition) or expressions.current(condition):
+            message = "Delta keeps the condition with the table: it cannot name a variable, or ask for the time"
+            yield ("constraints", name), "wrong-value", message, "write the value, or make it an expectation"
+
+
 def _twice(keys: Loc, names: Sequence[str]) -> Iterator[_Finding]:
     folded = [name.casefold() for name in names]
     for index, name in enumerate(names):
@@ -215,10 +263,20 @@ def _about_many(table: Table) -> Iterator[_Finding]:
     """Rules about many rows or the table have no row to drop or to set aside."""
     shared = table.expectations_on_violation
     history = table.merge is not None and table.merge.stored_as_scd_type == 2
+    snapshot = table.merge is not None and table.merge.from_snapshot is not None
+    fills = table.merge is not None and bool(
+        table.merge.ignore_null_updates or table.merge.ignore_null_updates_column_list
+    )
     for name, expectation in table.expectations.items():
         action = expectation.on_violation or shared
         if history and isinstance(expectation.core, UniqueExpectation | TableRowsExpectation):
             message = f"`{expectation.word}` on a table that keeps a history is not available yet"
+            yield ("expectations", name, expectation.word), "not-available-yet", message, ""
+        if snapshot and isinstance(expectation.core, UniqueExpectation | TableRowsExpectation):
+            message = f"`{expectation.word}` beside `from_snapshot` is not available yet"
+            yield ("expectations", name, expectation.word), "not-available-yet", message, ""
+        if fills and isinstance(expectation.core, UniqueExpectation):
+            message = f"`{expectation.word}` where NULLs leave stored values is not available yet"
             yield ("expectations", name, expectation.word), "not-available-yet", message, ""
         if expectation.routes or action not in ("drop", "quarantine"):
             continue

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from lakehouse.errors import Problem
+from lakehouse.errors import Problem, suggestion
 from lakehouse.quality.core import EXPECTATIONS
 from lakehouse.spec.nodes import ListNode, MapNode, Mark, Node, Scalar, lines_of, node_of, position, read, short
 
 KEY = "expectation_suites"
+PARAMETER = "$PARAMETER"
 _OLD_NAMES = {"expect_multicolumn_values_to_be_unique": "expect_select_column_values_to_be_unique_within_record"}
 _OF_A_RUN = frozenset({"batch_id", "result_format", "catch_exceptions", "include_config", "meta", "id", "severity"})
 """Arguments that say how Great Expectations runs and tells, not what must hold."""
@@ -20,11 +23,14 @@ _WHEN_FALSE = frozenset({"auto", "profiler_config", "allow_cross_type_comparison
 """Arguments that mean nothing when they are false or empty; else they are refused by name."""
 
 
-def with_suites(table: Node, root: Path, problems: list[Problem], sources: dict[str, list[str]]) -> Node:
+def with_suites(
+    table: Node, root: Path, problems: list[Problem], sources: dict[str, list[str]], variables: Mapping[str, Any]
+) -> Node:
     """The table with the rules of its suites among its own `expectations`, each where the suite's file has it.
 
     A rule is called by what it is and its column, as in `expect_column_values_to_not_be_null.tailnum`. What is not
-    written as it must be is left as it is, to be told where all keys are judged. `sources` gets the files' lines.
+    written as it must be is left as it is, to be told where all keys are judged. `sources` gets the files' lines. A
+    suite parameter, `{"$PARAMETER": "x"}`, is the value of the variable x.
     """
     if not isinstance(table, MapNode) or not isinstance(table.items.get(KEY), ListNode):
         return table
@@ -36,7 +42,8 @@ def with_suites(table: Node, root: Path, problems: list[Problem], sources: dict[
     items, keys = dict(own.items), dict(own.keys)
     times: Counter[str] = Counter()
     for entry in written.items:
-        for name, rule, mark in _rules(entry, root, problems, sources):
+        for name, written_rule, mark in _rules(entry, root, problems, sources):
+            rule = _with_parameters(written_rule, variables, problems)
             times[name] += 1
             called = name if times[name] == 1 else f"{name}.{times[name]}"
             if called in own.items:
@@ -47,6 +54,24 @@ def with_suites(table: Node, root: Path, problems: list[Problem], sources: dict[
     rest = {key: item for key, item in table.items.items() if key != KEY}
     place = {**table.keys, "expectations": own.mark}
     return MapNode({**rest, "expectations": MapNode(items, keys, own.mark)}, place, table.mark, table.lost)
+
+
+def _with_parameters(node: Node, variables: Mapping[str, Any], problems: list[Problem]) -> Node:
+    """The rule with values in place of suite parameters; what is computed of them is left, to be told as it is."""
+    if isinstance(node, ListNode):
+        return ListNode([_with_parameters(item, variables, problems) for item in node.items], node.mark)
+    if not isinstance(node, MapNode):
+        return node
+    found = node.items.get(PARAMETER) if len(node.items) == 1 else None
+    name = found.value if isinstance(found, Scalar) else None
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w*", name):
+        return node.holding({key: _with_parameters(item, variables, problems) for key, item in node.items.items()})
+    if name in variables:
+        return node_of(variables[name], node.mark)
+    fix = suggestion(name, variables) or f"declare it, as in `variables: {{{name}: …}}`"
+    message = f"there is no variable {short(name)!r}, which the suite has as a parameter"
+    problems.append(Problem(position(node.mark), "unknown-variable", message, fix))
+    return Scalar(None, "", node.mark, broken=True)
 
 
 def _file(entry: Node) -> Scalar | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lakehouse.maintenance import Maintenance
-from lakehouse.model import LATER, Model, Names, TextMap
-from lakehouse.names import TableName
+from lakehouse.model import LATER, Model, Names, TableRef, TextMap, null_word
+from lakehouse.names import NOT_NULL, TableName, is_identifier
 from lakehouse.quality.fields import Condition
 from lakehouse.quality.models import ColumnSpec, Expectation
 from lakehouse.sources.auto_loader import AutoLoader
@@ -17,21 +18,16 @@ from lakehouse.spec.leaves import CleanseRule, Source, Ways
 from lakehouse.spec.steps import StepKeys
 
 
-def _table_name(value: object) -> TableName:
-    if isinstance(value, TableName):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("a table's name is expected, as `silver.flights`")
-    return TableName.parse(value)
+def _instant(text: str) -> str:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a time; write it as `2024-01-31` or `2024-01-31T12:00:00Z`") from None
+    return text
 
 
-TableRef = Annotated[
-    TableName,
-    PlainValidator(_table_name),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$"}),
-]
-"""`layer.table`."""
+ISOTime = Annotated[str, AfterValidator(_instant)]
+"""A date or a point in time, as `2024-01-31` or `2024-01-31T12:00:00Z`."""
 
 
 class Input(Model):
@@ -39,14 +35,22 @@ class Input(Model):
 
     table: TableRef
     """The table."""
-    changes: bool = Field(False, json_schema_extra=LATER)
-    """Read its change feed, all four kinds of rows, instead of the rows themselves."""
-    version: int | None = Field(None, ge=0, json_schema_extra=LATER)
-    """Read the table whole, as it was at this version."""
-    timestamp: str | None = Field(None, json_schema_extra=LATER)
-    """Read the table whole, as it was at this time."""
-    whole: bool = Field(False, json_schema_extra=LATER)
-    """Read the table whole each time, not only what is new."""
+    changes: bool = False
+    """Read its change feed: into `append` all four kinds of rows, into `merge` what became of each key."""
+    version: int | None = Field(None, ge=0)
+    """Read the table whole, as it was at this version: once, or again with the other inputs."""
+    timestamp: ISOTime | None = None
+    """Read the table whole, as it was at this time; without an offset in `time_zone`."""
+    whole: bool = False
+    """Read the table whole whenever it has changed, not only what is new."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Input:
+        ways = ("changes", "version", "timestamp", "whole")
+        words = [word for word in ways if getattr(self, word) not in (None, False)]
+        if len(words) > 1:
+            raise ValueError(f"`{words[0]}` and `{words[1]}` are two ways to read the same table; keep one of them")
+        return self
 
 
 def _inputs(value: object) -> object:
@@ -92,6 +96,18 @@ class ForeignKey(Model):
     """Its columns; its primary key when left out."""
 
 
+def _constraint_name(name: str) -> str:
+    if not is_identifier(name):
+        raise ValueError(f"{name!r} cannot be the name of a constraint: use letters, digits and `_`")
+    if name.casefold().endswith(NOT_NULL):
+        raise ValueError(f"names that end in `{NOT_NULL}` are kept for columns that are `nullable: false`")
+    return name
+
+
+ConstraintName = Annotated[str, AfterValidator(_constraint_name)]
+"""Letters, digits and `_`; names ignore case."""
+
+
 def _built(key: str, *words: str) -> AfterValidator:
     """Refuses values that are modelled but not built yet."""
 
@@ -101,10 +117,6 @@ def _built(key: str, *words: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
-
-
-def _null_word(value: object) -> object:
-    return "null" if value is None else value
 
 
 class Table(Ways, StepKeys):
@@ -138,7 +150,7 @@ class Table(Ways, StepKeys):
     """Column -> type or `{type, nullable, …}`: what is stored, in this order."""
     schema_evolution: Literal["none", "add_new_columns"] | None = None
     """Whether columns that `schema` does not name are taken; `none` with a `schema`, else `add_new_columns`."""
-    on_schema_violation: Annotated[Literal["quarantine", "fail", "null"], BeforeValidator(_null_word)] = "quarantine"
+    on_schema_violation: Annotated[Literal["quarantine", "fail", "null"], BeforeValidator(null_word)] = "quarantine"
     """What becomes of a row with a value that does not fit; `null` keeps the row without the value."""
     expectations: dict[str, Expectation] = Field(default_factory=dict)
     """Name -> rule that rows or the table must meet."""
@@ -154,12 +166,12 @@ class Table(Ways, StepKeys):
     """Columns of liquid clustering."""
     properties: TextMap = Field(default_factory=dict)
     """Delta's table properties."""
-    constraints: dict[str, Condition] | None = Field(None, json_schema_extra=LATER)
-    """Name -> condition that Delta checks on every write."""
-    primary_key: Names | None = Field(None, json_schema_extra=LATER)
-    """Columns that tell rows apart; informational."""
-    foreign_keys: tuple[ForeignKey, ...] | None = Field(None, json_schema_extra=LATER)
-    """Keys of other tables; informational."""
+    constraints: dict[ConstraintName, Condition] = Field(default_factory=dict)
+    """Name -> condition that Delta checks on every write, of whomever: a row that breaks it fails the write."""
+    primary_key: Names | None = None
+    """Columns that tell rows apart; informational: kept as the table's property `lakehouse.primary_key`."""
+    foreign_keys: tuple[ForeignKey, ...] | None = None
+    """Keys of other tables; informational: kept as the table's property `lakehouse.foreign_keys`."""
     grants: dict[str, Names] | None = Field(None, json_schema_extra=LATER)
     """Privilege -> who has it, where a catalog keeps such."""
     row_filter: Condition | None = Field(None, json_schema_extra=LATER)
@@ -168,5 +180,5 @@ class Table(Ways, StepKeys):
     """How the table is kept fast and small; every key has a default per layer."""
     full_refresh: bool = True
     """`false` forbids to rebuild the table from its inputs."""
-    renamed_from: TableRef | None = Field(None, json_schema_extra=LATER)
+    renamed_from: TableRef | None = None
     """The name that the table had before; it is renamed in place."""

@@ -111,7 +111,7 @@ class Discovery:
             return ""
         if state.standing.undone:
             return "batches were undone"
-        if state.again.failed or state.again.loaded:
+        if state.asked.again.failed or state.asked.again.loaded:
             return "known files are taken again"
         if self._named.folder:
             return "a folder was renamed"

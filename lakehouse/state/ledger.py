@@ -23,7 +23,7 @@ from lakehouse.lake.lineage import History, Lineage, between, expired_path, line
 from lakehouse.sources.base import SourceFile
 from lakehouse.state.known import MANY, NOT_AGAIN, Again, Known
 
-_UNFINISHED = ("replay", "erase")
+_UNFINISHED = ("replay", "rewrite", "erase")
 _ANEW = "bring `_lakehouse` back from a backup, or delete the table's folder to have all its files loaded again"
 
 

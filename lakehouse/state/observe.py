@@ -14,7 +14,7 @@ from lakehouse.names import TableName
 from lakehouse.sources.base import FileSource, SourceFile
 from lakehouse.spec.environment import Environment
 from lakehouse.spec.table import Table
-from lakehouse.state.known import NOT_AGAIN, Again
+from lakehouse.state.asked import NOTHING_ASKED, Asked
 from lakehouse.state.ledger import Standing, stand
 from lakehouse.state.listing import list_files
 from lakehouse.state.place import Commits
@@ -36,10 +36,12 @@ class State:
     """Bronze: what ledger and log say together."""
     files: Sequence[SourceFile] = ()
     """Bronze: the source's files, by (modification time, path)."""
+    before: TableName | None = None
+    """The name under which the table still lies, where that is the one before: all else is seen there."""
     inputs: Mapping[TableName, Log | None] = field(default_factory=dict)
     """The tables that are read, at their pins."""
-    again: Again = NOT_AGAIN
-    """Bronze: files that are taken although they are known."""
+    asked: Asked = NOTHING_ASKED
+    """What the caller of the run asks for."""
     how: str = ""
     """Bronze: how the files were found, in words behind their number; empty where they are listed in every run."""
     warnings: tuple[str, ...] = ()
@@ -64,7 +66,7 @@ def observe(
     inputs: Mapping[TableName, Log | None] | None = None,
     looked: tuple[Log | None] | None = None,
     run: str = "",
-    again: Again = NOT_AGAIN,
+    asked: Asked = NOTHING_ASKED,
 ) -> State:
     """Look at the table, its rows in the control plane and, of a Bronze table, its ledger.
 
@@ -72,16 +74,27 @@ def observe(
     cannot both be right.
     """
     log = looked[0] if looked else Log.open(environment.table_path(name), environment.storage)
+    before = None
+    if log is None and (log := renamed(environment, table)) is not None:
+        before = table.renamed_from
     if log is None:
         standing = Standing(0, {}, frozenset()) if table.source is not None else None
-        return State(None, standing=standing, files=files, inputs=inputs or {}, again=again)
+        return State(None, standing=standing, files=files, inputs=inputs or {}, asked=asked)
     table_id = log.table_id or ""
     rows = Commits.read(control, table_id)
     if table.source is None:
-        return State(log, rows, inputs=inputs or {})
+        return State(log, rows, before=before, inputs=inputs or {}, asked=asked)
     ledger = Ledger.open(control, table_id, table=str(name), run=run)
     standing = stand(ledger, log, rows)
-    return State(log, rows, ledger, standing, files, again=again)
+    return State(log, rows, ledger, standing, files, before=before, asked=asked)
+
+
+def renamed(environment: Environment, table: Table) -> Log | None:
+    """A table of ours that still lies under the name before, which is where one that is not there yet comes from."""
+    if table.renamed_from is None:
+        return None
+    found = Log.open(environment.table_path(table.renamed_from), environment.storage)
+    return found if found is not None and found.table_id is not None else None
 
 
 def opened(environment: Environment, names: Iterable[TableName]) -> dict[TableName, Log | None]:

@@ -44,20 +44,25 @@ class Commits(CommitRows):
     def read(cls, control: Control, table_id: str) -> Commits:
         """The table's rows as they are now."""
         rows = commits.read(control, table_id)
-        return cls(rows.planned, rows.confirmed, rows.cleaned, rows.restores)
+        return cls(**vars(rows))
 
     def has_confirmed(self, sequence: int, version: int) -> bool:
         """Whether somebody looked at this version while the table was at this sequence."""
         return any(c.sequence == sequence and c.version == version for c in self.confirmed)
 
     def committed(self, log: History) -> frozenset[tuple[int, str]]:
-        """The (sequence, attempt) that the content stands on: the companion rows that exist are theirs."""
+        """The (sequence, attempt) that the content stands on: the companion rows that exist are theirs.
+
+        What a full refresh replaced is none of it, though it is in the table's lineage.
+        """
         line = lineage(log)
         found = {(own.signature.sequence, own.signature.attempt) for own in line.commits}
         if line.cut is not None:
             path = expired_path(line.cut, self.restores)
             found |= {pair for pair, home in self._homes().items() if any(home in part for part in path)}
-        return frozenset(found)
+        anew = {o.signature.sequence for o in line.commits if o.signature.kind == "refresh"}
+        first = max(anew | {sequence for sequence, _ in found & self.refreshes}, default=0)
+        return frozenset(pair for pair in found if pair[0] >= first)
 
     def _homes(self) -> dict[tuple[int, str], int]:
         """The version of each confirmed commit itself: the first at which it was confirmed."""
@@ -70,6 +75,22 @@ class Commits(CommitRows):
     def unnoted(self, log: History) -> dict[int, int | None]:
         """RESTOREs that nobody noted yet: to be written before, or with, anything that is confirmed."""
         return {version: target for version, target in restores(log).items() if version not in self.restores}
+
+    def taken(self, log: History) -> frozenset[str]:
+        """The attempts of replays that the content stands on: rows of the quarantine with one of these marks are in."""
+        known = {attempt for _, attempt in self.committed(log) & self.replays}
+        # where the control plane was lost, the log still knows
+        return frozenset(known | {o.signature.attempt for o in lineage(log).commits if o.signature.kind == "replay"})
+
+    def replays_to_finish(self, log: History) -> tuple[tuple[int, str], ...]:
+        """Replays that are committed, while the rows they took do not say so yet."""
+        todo = self.replays - self.replayed - self.cleaned
+        return tuple(sorted(todo & self.committed(log))) if todo else ()
+
+    def replays_open(self, log: History) -> tuple[tuple[int, str], ...]:
+        """Replays that may still commit: nobody took their sequence, so the rows that they marked are theirs."""
+        number = log.sequence or 0
+        return tuple(sorted(pair for pair in self.replays - self.replayed - self.cleaned if pair[0] > number))
 
     def dead(self, log: History) -> tuple[tuple[int, str], ...]:
         """(sequence, attempt) that never committed and never will: their companion rows are to be removed, once.

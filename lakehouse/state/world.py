@@ -10,7 +10,7 @@ from lakehouse.names import TableName
 from lakehouse.spec.environment import Environment
 from lakehouse.spec.table import Table
 from lakehouse.state.discovery import Discovery
-from lakehouse.state.observe import State, observe, opened
+from lakehouse.state.observe import State, observe, opened, renamed
 
 GROUP = 32
 """Tables that are opened together."""
@@ -19,17 +19,24 @@ GROUP = 32
 class World:
     """A look at tables in an order in which each comes after those that it reads.
 
-    `names` are these tables, `others` those that are only read.
+    `names` are these tables, `others` those that are only read, `moving` those that may lie under another name yet.
     """
 
     def __init__(
-        self, environment: Environment, names: Sequence[TableName], others: Mapping[TableName, Log | None]
+        self,
+        environment: Environment,
+        names: Sequence[TableName],
+        others: Mapping[TableName, Log | None],
+        moving: Mapping[TableName, Table] | None = None,
     ) -> None:
         self._environment = environment
         self.control = ReadAhead(environment.control_path, environment.storage)
         self._names = names
         self._places = {name: place for place, name in enumerate(names)}
         self._logs = dict(others)
+        self._moving = dict(moving or {})
+        self._moved: set[TableName] = set()
+        """Tables of the project that lie under another name yet."""
         self._seen = 0
         """The place of the table that was looked at last."""
 
@@ -41,7 +48,7 @@ class World:
         state = observe(
             self._environment, self.control, name, table,
             inputs={read: self._logs[read] for read in reads},
-            looked=(log,),
+            looked=(None if name in self._moved else log,),
         )  # fmt: skip
         return found.into(state)
 
@@ -56,6 +63,11 @@ class World:
                     its.let_go()
         return log
 
+    @property
+    def moving(self) -> frozenset[TableName]:
+        """The names under which tables that were looked at lie, where these are not their own yet."""
+        return frozenset(before for name in self._moved if (before := self._moving[name].renamed_from) is not None)
+
     def _group(self, name: TableName) -> Sequence[TableName]:
         if name not in self._places:
             return (name,)
@@ -65,6 +77,10 @@ class World:
     def _opened(self, name: TableName) -> Log | None:
         if name not in self._logs:
             found = opened(self._environment, self._group(name))
+            for other in [other for other, log in found.items() if log is None and other in self._moving]:
+                if (log := renamed(self._environment, self._moving[other])) is not None:
+                    found[other] = log
+                    self._moved.add(other)
             self._logs |= found
             self.control.expect(log.table_id or "" for log in found.values() if log is not None)
         return self._logs[name]

@@ -136,6 +136,8 @@ def test_of_an_open_set_of_columns_nothing_is_said(tmp_path: Path, text: str) ->
         (STORED + "    expectations: {e: {expect_column_values_to_not_be_null: {column: id, row_condition: nota > 1}}}\n", "nota", "nota > 1"),
         (STORED + "    append: {keys: [id, nota]}\n", "nota", "nota]"),
         (SILVER + "    append: {keys: nota}\n", "nota", "nota}"),
+        (STORED + "    merge: {keys: id, sequence_by: at, stored_as_scd_type: 2, track_history_column_list: [amount, nota]}\n", "nota", "nota]"),
+        (SILVER + "    merge: {keys: id, sequence_by: at, stored_as_scd_type: 2, track_history_except_column_list: nota}\n", "nota", "nota}"),
     ],
 )  # fmt: skip
 def test_columns_are_followed_to_wherever_they_are_named(tmp_path: Path, text: str, wrong: str, place: str) -> None:
@@ -271,3 +273,167 @@ def test_s41_a_rule_for_all_rows_at_once_is_refused_where_only_new_ones_are_read
     assert (code, message) == ("not-incremental", "`pivot` needs all rows at once, this step sees only what is new")
     assert at.startswith(("pivot:", "{by"))
     assert plan(tmp_path, SILVER + rule + "    overwrite: true\n").steps
+
+
+PAIR = SILVER.replace(
+    "silver:\n",
+    "silver:\n  p:\n    from: bronze.a\n    schema: {id: bigint, maker: {type: string, default: upper('b')}}\n",
+)
+JOIN = PAIR + "    cleanse: [{join: {table: silver.p, %s}}, {filter: %s}]\n"
+
+
+@pytest.mark.parametrize(
+    ("join", "then", "wrong", "where", "fix"),
+    [
+        ("using: idd", "id > 1", "idd", "here", "did you mean 'id'?"),
+        ("using: [id, note]", "id > 1", "note", "in silver.p", "there are id, maker"),
+        ("using: id, select: makr", "id > 1", "makr", "in silver.p", "did you mean 'maker'?"),
+        ("using: id", "makr > 'a'", "makr", "here", "did you mean 'maker'?"),
+        ("using: id, prefix: p_", "maker > 'a'", "maker", "here", "did you mean 'p_maker'?"),
+        ("using: id, how: semi", "maker > 'a'", "maker", "here", None),
+        ("condition: input.idd = p.id, prefix: p_", "id > 1", "idd", "here", "did you mean 'id'?"),
+        ("condition: input.id = p.nr, prefix: p_", "id > 1", "nr", "in silver.p", None),
+    ],
+)
+def test_a_join_s_columns_are_told_on_both_sides_and_behind_it(tmp_path, join, then, wrong, where, fix):
+    code, message, told, _ = one(tmp_path, JOIN % (join, then))
+    assert (code, message) == ("unknown-column", f"there is no column {wrong!r} {where}")
+    assert fix is None or told == fix
+
+
+def test_s45_columns_that_both_sides_have_are_told(tmp_path):
+    code, message, _, _ = one(tmp_path, JOIN % ("condition: input.id = p.id", "id > 1"))
+    assert code == "wrong-value"
+    assert message == (
+        "`join`: there is already a column 'id', and silver.p brings another; give its columns a `prefix`, or leave it"
+        " out by `select`"
+    )
+
+
+def test_the_variables_of_a_join_s_condition_are_known(tmp_path):
+    code, message, _, place = one(tmp_path, JOIN % ("'condition': 'input.id = p.id + :limt', prefix: p_", "id > 1"))
+    assert (code, message) == ("unknown-variable", "`:limt` is not a variable of this pipeline")
+    assert place.startswith(":limt")
+
+
+def test_of_a_lookup_whose_columns_nobody_declares_nothing_is_said(tmp_path):
+    text = JOIN % ("using: nr, select: maker", "maker > 'a' AND id > 1")
+    assert plan(tmp_path, text.replace("silver.p, using: nr", "bronze.open, using: id"))
+    assert plan(tmp_path, text.replace("silver.p, using: nr, select: maker", "bronze.open, using: id"))
+
+
+@pytest.mark.parametrize("key", ["whole: true", "version: 3", "timestamp: 2024-01-31"])
+def test_what_is_read_whole_is_not_appended_again_and_again(tmp_path, key):
+    text = BRONZE + f"silver:\n  s:\n    from: {{table: bronze.a, {key}}}\n"
+    for way in ("", "    append: true\n"):
+        with pytest.raises(SpecError) as error:
+            plan(tmp_path, text + way)
+        (problem,) = error.value.problems
+        word = key.partition(":")[0]
+        assert (problem.code, problem.fix) == (
+            "conflicting-keys", "write `append: {keys: …}`, `merge` or `overwrite`"
+        )  # fmt: skip
+        assert (
+            problem.message == f"`append` would add rows of bronze.a again that are there: `{word}` reads all of them"
+        )
+    for way in ("    append: {keys: id}\n", "    overwrite: true\n", "    merge: {keys: id, sequence_by: at}\n"):
+        assert plan(tmp_path, text + way)
+
+
+def test_s41_a_step_that_reads_whole_may_need_all_rows_at_once(tmp_path):
+    pivot = (
+        "    cleanse: [{pivot: {by: id, column: note, values: [x], measures: {n: count(*)}}}]\n    append: {keys: id}\n"
+    )
+    assert one(tmp_path, SILVER + pivot)[0] == "not-incremental"
+    assert plan(tmp_path, SILVER.replace("bronze.a\n", "{table: bronze.a, whole: true}\n") + pivot)
+
+
+def test_a_table_is_read_in_one_way(tmp_path):
+    with pytest.raises(SpecError) as error:
+        plan(tmp_path, BRONZE + "silver: {s: {from: {table: bronze.a, whole: true, version: 2}, overwrite: true}}\n")
+    assert "`version` and `whole` are two ways to read the same table" in str(error.value)
+
+
+def test_columns_of_several_tables_are_known_together(tmp_path):
+    other = SILVER.replace(
+        "  open:", "  b:\n    source: {format: csv, path: b}\n    schema: {id: bigint, more: string}\n  open:"
+    )
+    text = other.replace("from: bronze.a", "from: [bronze.a, bronze.b]") + "    cleanse: [{trim: [more, note, moer]}]\n"
+    code, message, fix, _ = one(tmp_path, text)
+    assert (code, message, fix) == ("unknown-column", "there is no column 'moer' here", "did you mean 'more'?")
+
+
+def test_types_of_several_tables_that_none_of_them_holds_are_told(tmp_path):
+    text = SILVER.replace(
+        "  open:", "  b:\n    source: {format: csv, path: b}\n    schema: {ID: int, note: date}\n  open:"
+    )
+    code, message, _, _ = one(tmp_path, text.replace("from: bronze.a", "from: [bronze.a, bronze.b]"))
+    assert code == "wrong-value"
+    assert message == "the tables have different columns 'note': string in bronze.a and date in bronze.b"
+
+
+QUERY = PAIR + "    cleanse:\n      - sql: %s\n      - filter: %s\n    append: {keys: id}\n"
+
+
+@pytest.mark.parametrize(
+    ("sql", "then", "code", "message", "place"),
+    [
+        ("SELECT id, noet FROM input", "id > 1", "unknown-column", "there is no column 'noet' here", "noet FROM"),
+        ("SELECT i.id, p.makr FROM input i JOIN silver.p p USING (id)", "id > 1", "unknown-column",
+         "there is no column 'makr' here", "makr FROM"),
+        ("SELECT id, upper(note) AS big FROM input", "bgi > 'A'", "unknown-column", "there is no column 'bgi' here", "bgi"),
+        ("SELECT id FROM input WHERE id > :limt", "id > 1", "unknown-variable",
+         "`:limt` is not a variable of this pipeline", ":limt"),
+        ("SELECT * FROM input JOIN silver.q USING (id)", "id > 1", "unknown-table", "there is no table silver.q", "SELECT"),
+        ("SELECT id, count(*) AS n FROM input GROUP BY id", "id > 1", "not-incremental",
+         "GROUP BY needs all rows at once, this step sees only what is new", "SELECT"),
+    ],
+)  # fmt: skip
+def test_what_a_query_over_the_rows_gives_is_known_behind_it(tmp_path, sql, then, code, message, place):
+    found = one(tmp_path, QUERY % (sql, then))
+    assert found[:2] == (code, message)
+    assert found[3].startswith(place)
+    assert plan(tmp_path, QUERY % ("SELECT *, upper(note) AS big FROM input JOIN silver.p USING (id)", "big > maker"))
+
+
+def test_s41_a_query_over_all_rows_may_group_them(tmp_path):
+    text = QUERY.replace("from: bronze.a\n    cleanse", "from: {table: bronze.a, whole: true}\n    cleanse")
+    assert text != QUERY
+    assert plan(tmp_path, text % ("SELECT id, count(*) AS n FROM input GROUP BY id", "n > 1"))
+
+
+@pytest.mark.parametrize("rule", ["sql: SELECT * FROM input", "python: mine:f"])
+def test_rules_that_check_rows_stand_behind_what_nobody_can_follow(tmp_path, rule):
+    (tmp_path / "mine.py").write_text("def f(rows): return rows\n")
+    text = SILVER + "    cleanse:\n      - cast: {note: int}\n      - " + rule + "\n"
+    word = rule.partition(":")[0]
+    code, message, fix, _ = one(tmp_path, text)
+    assert (code, message) == ("conflicting-keys", f"what `cast.note` finds before `{word}` would be lost")
+    assert fix == f"put `{word}` in front of it"
+    assert plan(tmp_path, text.replace("      - cast: {note: int}\n", "") + "      - cast: {note: int}\n")
+
+
+def test_a_function_that_is_not_there_is_told_and_its_text_is_part_of_the_definition(tmp_path):
+    text = SILVER + "    cleanse: [{python: 'mine.rules:clean'}]\n"
+    assert one(tmp_path, text)[1] == "there is no module mine.rules"
+    (tmp_path / "mine").mkdir()
+    file = tmp_path / "mine" / "rules.py"
+    file.write_text("def claen(rows):\n    return rows\n")
+    assert one(tmp_path, text)[1:3] == ("there is no function 'clean' in rules.py", "did you mean 'claen'?")
+    file.write_text("def clean(rows):\n    return rows\n")
+    before = plan(tmp_path, text)["silver.s"].definition
+    assert plan(tmp_path, text)["silver.s"].definition == before
+    file.write_text("def clean(rows):\n    return rows.distinct()\n")
+    assert plan(tmp_path, text)["silver.s"].definition != before
+
+
+def test_s71_lists_of_columns_name_what_is_there_and_stand_not_beside_a_schema(tmp_path: Path) -> None:
+    merged = "    merge: {keys: id, sequence_by: at, column_list: [id, amuont]}\n"
+    assert one(tmp_path, SILVER + merged)[1:3] == ("there is no column 'amuont' here", "did you mean 'amount'?")
+    deletes = "    merge: {keys: id, sequence_by: at, apply_as_deletes: nota = 1}\n"
+    assert one(tmp_path, SILVER + deletes)[2] == "did you mean 'note'?"
+    found = "    merge: {keys: id, sequence_by: at, except_column_list: note}\n"
+    reader = "gold: {g: {from: silver.s, aggregate: {by: note, measures: {n: count(*)}}}}\n"
+    assert one(tmp_path, SILVER + found + reader)[1] == "there is no column 'note' here"
+    with pytest.raises(SpecError, match="`except_column_list` and `schema` both say what is stored"):
+        plan(tmp_path, STORED + found)

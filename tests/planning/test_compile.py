@@ -135,18 +135,8 @@ def test_every_cycle_is_told(tmp_path: Path) -> None:
             "reading the companion table silver.s_quarantine is not available yet", "silver.s_quarantine",
         ),
         (
-            "silver: {s: {from: bronze.a, merge: {keys: x, sequence_by: _batch}}, t: {from: silver.s}}",
-            "reading what changed in silver.s, which is written by `merge`, into `append` is not available yet",
-            "silver.s}",
-        ),
-        (
-            "silver: {s: {sql: SELECT 1 AS x}, t: {from: [silver.s], merge: {keys: x, sequence_by: x}}}",
-            "reading what changed in silver.s, which is written by `overwrite`, into `merge` is not available yet",
-            "silver.s]",
-        ),
-        (
-            "silver: {s: {from: bronze.a}, t: {from: silver.s}}",
-            "reading what is new in silver.s, which is not a Bronze table, is not available yet", "silver.s}",
+            "silver: {s: {from: bronze.a, merge: {keys: x}}}",
+            "`merge` without `sequence_by` from bronze.a, whose rows are only added, is not available yet", "merge: {keys",
         ),
     ],
 )  # fmt: skip
@@ -235,6 +225,61 @@ def told(folder: Path, text: str) -> list[str]:
 )  # fmt: skip
 def test_all_phases_tell_their_mistakes_together_and_none_twice(tmp_path: Path, text: str, expected: list[str]) -> None:
     assert told(tmp_path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("tables", "code", "message", "place"),
+    [
+        (
+            "silver: {s: {from: bronze.a, merge: {keys: x, sequence_by: _batch}}, t: {from: silver.s}}", "conflicting-keys",
+            "silver.s is written by `merge`, and `append` would keep what changed or was deleted there since", "silver.s}",
+        ),
+        (
+            "gold: {g: {from: {table: bronze.a, changes: true}, overwrite: true}}", "conflicting-keys",
+            "`overwrite` reads its inputs whole, and `changes` reads what changed in bronze.a", "true}",
+        ),
+        (
+            "silver: {s: {from: bronze.a, merge: {keys: x, sequence_by: _batch}}, t: {from: [silver.s, bronze.a], merge: {keys: x}}}",
+            "missing-key", "`sequence_by` is missing: without it versions are ordered by the commits of one table", "merge: {keys: x}}",
+        ),
+        (
+            "silver: {s: {from: bronze.a, overwrite: true}, t: {from: silver.s, merge: {keys: x}, cleanse: [{deduplicate: {keys: x, order_by: x}}]}}",
+            "not-incremental", "behind `deduplicate` nobody can tell which key a row was deleted of", "{keys: x, order_by",
+        ),
+    ],
+)  # fmt: skip
+def test_s63_s75_what_changes_cannot_be_read_into_is_told(
+    tmp_path: Path, tables: str, code: str, message: str, place: str
+) -> None:
+    (problem,) = problems(tmp_path, BASE + tables + "\n")
+    assert problem.code == code
+    assert problem.message.startswith(message)
+    assert place in marked(tmp_path, problem)
+
+
+def test_s75_how_each_input_is_read_and_whose_feed_must_be_on(tmp_path: Path) -> None:
+    found = plan(
+        tmp_path,
+        BASE
+        + """
+silver:
+  log: {from: bronze.a}
+  more: {from: silver.log}
+  latest: {from: bronze.a, merge: {keys: x, sequence_by: _batch}}
+  copy: {from: silver.latest, merge: {keys: x}}
+  all: {from: {table: silver.latest, changes: true}, append: true}
+  twice: {from: [silver.more, bronze.a], append: {keys: x}}
+gold:
+  whole: {from: {table: silver.copy, whole: true}, merge: {keys: x, sequence_by: _batch}}
+  sum: {from: silver.all, aggregate: {by: x, measures: {n: count(*)}}}
+""",
+    )
+    feeds = {str(s.name): [r.feed for r in s.reads] for s in found.steps}
+    assert feeds == {
+        "bronze.a": [], "silver.log": [""], "silver.more": ["inserts"], "silver.latest": [""], "silver.copy": ["changes"],
+        "silver.all": ["all"], "silver.twice": ["inserts", ""], "gold.whole": [""], "gold.sum": [""],
+    }  # fmt: skip
+    assert {str(s.name) for s in found.steps if s.followed} == {"silver.log", "silver.more", "silver.latest"}
 
 
 # --- order and definition -----------------------------------------------------------------------------------------

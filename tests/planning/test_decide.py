@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 from lakehouse.control import commits
 from lakehouse.control.ledger import Ledger
 from lakehouse.errors import OffsetError, StepError
 from lakehouse.planning.compile import compile as compile_
-from lakehouse.planning.decide import Alter, Create, Decision, Idle, Settle, Work, decide
+from lakehouse.planning.decide import decide, decide_replay
+from lakehouse.planning.work import Alter, Create, Decision, Idle, Settle, Work
 from lakehouse.sources.base import SourceFile
+from lakehouse.state.asked import Asked
 from lakehouse.state.known import Again
 from lakehouse.state.ledger import stand
 from lakehouse.state.place import Commits
@@ -169,7 +174,7 @@ def test_s4_a_failed_file_is_taken_again_when_asked(lake: Lake) -> None:
     lake.write("bronze.a", 1, {"files": {"batch": 1}})
     book.result(1, "a1", 1)
     assert idle(lake, "bronze.a") == "no new files among 2 files"
-    assert [f.path for f in work(lake, "bronze.a", again=Again(failed=True)).batches[0].files] == [second.path]
+    assert [f.path for f in work(lake, "bronze.a", asked=Asked(Again(failed=True))).batches[0].files] == [second.path]
 
 
 def test_a_planned_batch_is_replayed_with_the_same_files_before_anything_new(lake: Lake) -> None:
@@ -179,7 +184,7 @@ def test_a_planned_batch_is_replayed_with_the_same_files_before_anything_new(lak
     ledger(lake, "bronze.a").plan(2, "a2", [second], ingested_at=NOON)
     found = work(lake, "bronze.a")
     (batch,) = found.batches
-    assert (batch.number, batch.files, batch.ingested_at, batch.replay) == (2, (second,), NOON, True)
+    assert (batch.number, batch.files, batch.ingested_at, batch.again) == (2, (second,), NOON, True)
     assert found.reason == "batch 2 was planned and not committed: the same files again"
 
 
@@ -221,7 +226,7 @@ def test_rejected_rows_of_a_dead_attempt_are_removed_first(lake: Lake) -> None:
     found = decided(lake, "silver.s")
     assert isinstance(found, Settle)
     assert found.clean == ((1, "dead"),)
-    assert found.reason == "rejected rows of a dead attempt at 1 are removed"
+    assert found.reason == "what a dead attempt at 1 left beside the table is removed"
 
 
 def test_an_attempt_at_the_next_sequence_is_not_dead(lake: Lake) -> None:
@@ -299,8 +304,8 @@ def test_s74_rows_that_somebody_changed_in_a_table_read_as_append_only_stop_its_
     ) as error:
         decided(lake, "silver.s")
     assert (
-        error.value.fix
-        == "RESTORE bronze.a to version 1, or delete the table silver.s to have it made anew from its inputs"
+        error.value.fix == "RESTORE bronze.a to version 1, or make silver.s anew from its inputs:"
+        " `lakehouse run --full-refresh silver.s`"
     )
 
 
@@ -337,7 +342,7 @@ def test_s79_another_table_at_the_same_place_is_refused(lake: Lake, read: dict[s
     lake.write("silver.s", 1, {"bronze.a": offset(lake, "bronze.a") | read})
     with pytest.raises(OffsetError, match=r"silver\.s: bronze\.a is another table than the one read before") as error:
         decided(lake, "silver.s")
-    assert error.value.fix == "delete the table silver.s to have it made anew from its inputs"
+    assert error.value.fix == "make silver.s anew from its inputs: `lakehouse run --full-refresh silver.s`"
 
 
 def test_a_table_that_somebody_replaced_has_no_place(lake: Lake) -> None:
@@ -450,3 +455,229 @@ def test_a_query_over_no_table_runs_once(tmp_path: Path) -> None:
     lake.create("gold.q", COLUMNS)
     lake.write("gold.q", 1, {})
     assert idle(lake, "gold.q") == "no input changed"
+
+
+# --- lookups and several inputs -----------------------------------------------------------------------------------
+
+SEVERAL = """
+bronze:
+  a: {source: {format: csv, path: landing}, schema: {x: string}}
+  b: {source: {format: csv, path: other}, schema: {x: string}}
+silver:
+  s: {from: bronze.a, cleanse: [{join: {table: bronze.b, using: x, how: semi}}], schema: {x: string}}
+  m: {from: bronze.a, cleanse: [{join: {table: bronze.b, using: x, how: semi}}], schema: {x: string}, overwrite: true}
+  u: {from: [bronze.a, bronze.b], schema: {x: string}}
+  v: {from: [bronze.a, {table: bronze.b, version: 1}], schema: {x: string}, append: {keys: x}}
+"""
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Lake:
+    for folder in ("landing", "other"):
+        (tmp_path / folder).mkdir()
+    lake = Lake(project(tmp_path, SEVERAL))
+    for name in ("bronze.a", "bronze.b"):
+        lake.create(name, BRONZE)
+        lake.write(name, 1, {"files": {"batch": 1}})
+    for name in ("silver.s", "silver.m", "silver.u", "silver.v"):
+        lake.create(name, COLUMNS)
+    return lake
+
+
+def done(lake: Lake, name: str, sequence: int = 1) -> dict[str, Any]:
+    """Do what the step has to do; gives the offsets."""
+    found = work(lake, name)
+    assert found.sequence == sequence
+    lake.write(name, sequence, found.offsets)
+    return dict(found.offsets)
+
+
+def test_s45_a_lookup_that_moved_alone_is_no_work_for_a_step_that_reads_on(several: Lake) -> None:
+    found = work(several, "silver.s")
+    assert [r.describe() for r in found.inputs] == [
+        "bronze.a version 1, batches after 0", "bronze.b version 1, whole, as a lookup",
+    ]  # fmt: skip
+    assert found.offsets["bronze.b"] == {"id": "id-bronze.b", "version": 1}
+    for name in ("silver.s", "silver.m"):
+        done(several, name)
+    several.write("bronze.b", 2, {"files": {"batch": 2}}, mode="overwrite")
+    before = several.log("silver.s").version
+    assert idle(several, "silver.s") == "no new rows in bronze.a", "nor is anything noted of it"
+    assert several.log("silver.s").version == before
+    assert work(several, "silver.m").reason == "changed: bronze.b version 1 -> 2"
+    several.write("bronze.a", 2, {"files": {"batch": 2}})
+    assert done(several, "silver.s", 2)["bronze.b"] == {"id": "id-bronze.b", "version": 2}
+
+
+def test_s74_rows_that_changed_in_a_lookup_stop_no_step_and_in_an_input_they_do(several: Lake) -> None:
+    for name in ("silver.s", "silver.u"):
+        done(several, name)
+    several.foreign("bronze.b", mode="overwrite")
+    several.write("bronze.a", 2, {"files": {"batch": 2}})
+    assert work(several, "silver.s")
+    with pytest.raises(OffsetError, match=r"bronze\.b"):
+        decided(several, "silver.u")
+
+
+def test_each_of_several_inputs_goes_on_from_its_own_place(several: Lake) -> None:
+    assert {n: o["batch"] for n, o in done(several, "silver.u").items()} == {"bronze.a": 1, "bronze.b": 1}
+    assert idle(several, "silver.u") == "no new rows in bronze.a, bronze.b"
+    several.write("bronze.b", 2, {"files": {"batch": 2}})
+    found = work(several, "silver.u")
+    assert found.reason == "new rows: bronze.b version 1 -> 2"
+    assert [(r.how, r.since) for r in found.inputs] == [("nothing new", {"batch": 1}), ("new rows", {"batch": 1})]
+    assert {n: o["batch"] for n, o in found.offsets.items()} == {"bronze.a": 1, "bronze.b": 2}
+
+
+def test_an_input_at_a_version_is_read_once(several: Lake) -> None:
+    several.write("bronze.b", 2, {"files": {"batch": 2}})
+    assert done(several, "silver.v")["bronze.b"]["version"] == 1
+    assert idle(several, "silver.v") == "no new rows in bronze.a, bronze.b"
+    several.write("bronze.a", 2, {"files": {"batch": 2}})
+    assert [r.how for r in work(several, "silver.v").inputs] == ["new rows", "nothing new"]
+    several.write("bronze.b", 3, {"files": {"batch": 3}})
+    done(several, "silver.v", 2)
+    assert idle(several, "silver.v"), "what it is now is of no interest"
+
+
+def test_s93_a_table_that_was_looked_up_before_is_read_from_its_beginning(several: Lake) -> None:
+    looked_up = {"id": "id-bronze.b", "version": 1}
+    several.write("silver.u", 1, {"bronze.a": {"id": "id-bronze.a", "version": 1, "batch": 1}, "bronze.b": looked_up})
+    found = work(several, "silver.u")
+    assert [(r.how, r.since) for r in found.inputs] == [("nothing new", {"batch": 1}), ("new rows", {"batch": 0})]
+
+
+def test_s93_a_table_that_becomes_a_lookup_keeps_the_place_of_its_rows(several: Lake) -> None:
+    read = {"id": "id-bronze.b", "version": 1, "batch": 1}
+    several.write("silver.s", 1, {"bronze.a": {"id": "id-bronze.a", "version": 1, "batch": 1}, "bronze.b": read})
+    several.write("bronze.b", 2, {"files": {"batch": 2}})
+    several.write("bronze.a", 2, {"files": {"batch": 2}})
+    assert work(several, "silver.s").offsets["bronze.b"] == read, "should its rows be read again, none comes twice"
+
+
+# --- replay -------------------------------------------------------------------------------------------------------
+
+
+def test_a_replay_keeps_what_idle_runs_looked_at(lake: Lake) -> None:
+    """Else it would set the offset back to versions whose history may have expired by now."""
+    bronze(lake, ["1.csv"])
+    silver(lake)
+    from deltalake import DeltaTable
+
+    DeltaTable(lake.path("bronze.a")).alter.set_table_properties({"mine": "1"}, raise_if_not_exists=False)
+    seen = {"bronze.a": offset(lake, "bronze.a")}
+    settle(lake, "silver.s", seen)
+    found = decide_replay(lake.plan["silver.s"], lake.state("silver.s"))
+    assert isinstance(found, Work)
+    assert (found.kind, found.sequence, found.offsets) == ("replay", 2, seen)
+
+
+def test_a_replay_that_may_still_commit_is_ended_first(lake: Lake) -> None:
+    bronze(lake, ["1.csv"])
+    silver(lake)
+    commits.plan(lake.control, replace(lake.signature("silver.s", 2, {}, attempt="r"), kind="replay"), table="silver.s")
+    found = decide_replay(lake.plan["silver.s"], lake.state("silver.s"))
+    assert isinstance(found, Work)
+    assert (found.refresh, found.sequence, found.reason) == ("none", 2, "an unfinished replay is ended")
+    lake.write("silver.s", 2, {"bronze.a": offset(lake, "bronze.a")})
+    then = decide_replay(lake.plan["silver.s"], lake.state("silver.s"))
+    assert isinstance(then, Settle)
+    assert then.clean == ((2, "r"),)
+
+
+# --- change feeds -------------------------------------------------------------------------------------------------
+
+FOLLOWED = """
+bronze:
+  a: {source: {format: csv, path: landing}, schema: {x: string}}
+silver:
+  s: {from: bronze.a, schema: {x: string}, merge: {keys: x, sequence_by: _batch}}
+  t: {from: silver.s, schema: {x: string}, merge: {keys: x}}
+  l: {from: bronze.a, schema: {x: string}}
+  m: {from: silver.l, schema: {x: string}}
+"""
+MERGED = {"x": "string", "_sequence": "bigint"}
+
+
+@pytest.fixture
+def followed(tmp_path: Path) -> Lake:
+    """Two tables with a reader each, which has read all."""
+    (tmp_path / "landing").mkdir()
+    lake = Lake(project(tmp_path, FOLLOWED))
+    for name, reader in (("silver.s", "silver.t"), ("silver.l", "silver.m")):
+        lake.create(name, MERGED if name == "silver.s" else COLUMNS)
+        lake.create(reader, MERGED if name == "silver.s" else COLUMNS)
+        lake.write(name, 1, {})
+        lake.write(reader, 1, {name: {"id": f"id-{name}", "version": 1, "feed": True}})
+    return lake
+
+
+def quiet(lake: Lake) -> bool:
+    """Whether silver.t has nothing to do but to note what it looked at."""
+    found = decided(lake, "silver.t")
+    return isinstance(found, Settle) and isinstance(found.then, Idle) and bool(found.confirm)
+
+
+def test_s75_s76_whole_at_first_then_what_changed_since(followed: Lake) -> None:
+    assert idle(followed, "silver.t").startswith("no new rows in silver.s")
+    followed.write("silver.s", 2, {}, mode="overwrite")
+    found = work(followed, "silver.t")
+    assert (found.reason, found.offsets["silver.s"]) == (
+        "changes: silver.s version 1 -> 2", {"id": "id-silver.s", "version": 2, "feed": True},
+    )  # fmt: skip
+    (read,) = found.inputs
+    assert (read.feed, read.since, read.version, read.how) == ("changes", {"version": 1}, 2, "change feed")
+    assert read.describe() == "silver.s version 2, what changed since version 1: change feed"
+    followed.write("silver.t", 2, {"silver.s": {"id": "id-silver.s", "version": 2}})
+    (read,) = work(followed, "silver.t").inputs
+    assert read.since is None, "read until now, but not by its feed"
+    assert read.describe() == "silver.s version 2, whole, later on its change feed"
+
+
+def test_s74_rows_added_to_another_table_and_a_change_of_it_that_stops(followed: Lake) -> None:
+    followed.write("silver.l", 2, {})
+    (read,) = work(followed, "silver.m").inputs
+    assert read.describe() == "silver.l version 2, rows added since version 1: change feed"
+    followed.foreign("silver.l", mode="overwrite")
+    with pytest.raises(OffsetError, match=r"version 3 of silver\.l") as error:
+        decided(followed, "silver.m")
+    assert error.value.code == "offset.changed"
+
+
+def test_s78_versions_that_keep_all_rows_are_left_out_and_alone_no_work(followed: Lake) -> None:
+    followed.write("silver.s", 2, {}, kind="rewrite", mode="overwrite")
+    assert quiet(followed)
+    followed.write("silver.s", 3, {})
+    (read,) = work(followed, "silver.t").inputs
+    assert (read.since, read.version, read.without) == ({"version": 2}, 3, (2,))
+
+
+def test_s79_what_was_not_recorded_or_is_another_table_stops_the_reader(followed: Lake) -> None:
+    table = DeltaTable(followed.path("silver.s"))
+    table.alter.set_table_properties({"delta.enableChangeDataFeed": "false"})
+    assert quiet(followed), "nothing was changed meanwhile"
+    followed.foreign("silver.s")
+    table.update_incremental()
+    table.alter.set_table_properties({"delta.enableChangeDataFeed": "true"})
+    with pytest.raises(OffsetError, match=r"what version 3 of silver\.s changed was not recorded") as error:
+        decided(followed, "silver.t")
+    assert error.value.code == "offset.feed"
+    shutil.rmtree(followed.path("silver.s"))
+    followed.create("silver.s", MERGED)
+    with pytest.raises(OffsetError, match="another table") as error:
+        decided(followed, "silver.t")
+    assert error.value.code == "offset.recreated"
+    assert "make silver.t anew" in error.value.fix
+
+
+def test_s79_a_restore_of_what_was_read_stops_and_one_of_what_was_not_is_left_out(followed: Lake) -> None:
+    followed.write("silver.s", 2, {})
+    DeltaTable(followed.path("silver.s")).restore(1)
+    assert quiet(followed)
+    followed.write("silver.s", 3, {})
+    (read,) = work(followed, "silver.t").inputs
+    assert (read.version, read.without) == (4, (2, 3))
+    DeltaTable(followed.path("silver.s")).restore(0)
+    with pytest.raises(OffsetError, match="put back what there was before version 1") as error:
+        decided(followed, "silver.t")
+    assert error.value.code == "offset.undone"

@@ -8,8 +8,9 @@ import pytest
 
 from lakehouse.errors import StepError
 from lakehouse.lake.table import Column
+from lakehouse.planning.alterations import alterations
 from lakehouse.planning.compile import compile as compile_
-from lakehouse.planning.definition import alterations, definition, properties, stored_columns
+from lakehouse.planning.definition import definition, properties, stored_columns
 from lakehouse.planning.steps import Step
 from tests.planning.projects import Lake, plan, project
 
@@ -119,6 +120,8 @@ def test_the_same_definition_alters_nothing(tmp_path: Path) -> None:
         ({"x": "{type: string, comment: what it is}"}, ["comment x"]),
         ({"more": "comment: a table\n    properties: {mine: 1}"}, ["set mine"]),
         ({"more": "comment: a table\n    cluster_by: x"}, ["cluster by x"]),
+        ({"x": "{type: string, nullable: false}"}, ["set properties", "add constraint x_not_null"]),
+        ({"more": "comment: a table\n    constraints: {Low: id < 9}"}, ["set properties", "add constraint low"]),
     ],
 )
 def test_what_an_alter_bridges(tmp_path: Path, values: dict[str, str], expected: list[str]) -> None:
@@ -130,7 +133,6 @@ def test_what_an_alter_bridges(tmp_path: Path, values: dict[str, str], expected:
     ("values", "code", "message"),
     [
         ({"id": "int"}, "table.type", "silver.s: column id is stored as bigint and declared as int"),
-        ({"x": "{type: string, nullable: false}"}, "table.nullable", "silver.s: column x may hold NULL where it is"),
         ({"more": "partitioned_by: x"}, "table.partitioned_by", "partitioned by nothing, its definition says x"),
     ],
 )

@@ -80,7 +80,7 @@ def test_a_refusal_comes_with_its_fix_and_others_go_on(lake: Lake) -> None:
     found = explain(compile_(lake.project))
     assert found["silver.s"].action == "refuses"
     assert "version 2 of bronze.a (DELETE) changed rows" in found["silver.s"].reason
-    assert "delete the table silver.s to have it made anew" in found["silver.s"].fix
+    assert "make silver.s anew from its inputs" in found["silver.s"].fix
     assert f"    fix    {found['silver.s'].fix}" in found.lines()
     assert found["gold.g"].action == "create"
 
@@ -121,7 +121,7 @@ def test_for_programs(lake: Lake) -> None:
     assert found[0]["batches"] == [{"batch": 2, "files": [f"{lake.environment.root}/landing/2.csv"], "bytes": 4}]
     assert (found[1]["condition"], found[1]["after"]) == ("if bronze.a brings rows", ["bronze.a"])
     assert found[2]["refresh"] == "full"
-    assert found[2]["inputs"] == [{"table": "silver.s", "version": 1, "since": None}]
+    assert found[2]["inputs"] == [{"table": "silver.s", "version": 1, "how": "whole", "since": None}]
     assert (found[2]["writes"], found[2]["fix"]) == ("aggregate", None)
 
 
@@ -260,7 +260,10 @@ def test_s40_deduplicate_before_a_plain_append_is_doubted(lake: Lake) -> None:
 def test_s89_a_changed_definition_counts_from_now_on(lake: Lake) -> None:
     gold(lake)
     assert silver_warnings(lake, "cleanse: [{trim: x}]") == [
-        "its definition changed since rows were last written: the new one counts from now on, stored rows stay"
+        (
+            "its definition changed since rows were last written: the new one counts from now on, stored rows stay;"
+            " `lakehouse run --full-refresh silver.s` makes all of them anew"
+        )
     ]
 
 

@@ -9,8 +9,8 @@ from deltalake import DeltaTable
 
 from lakehouse.errors import StepError
 from lakehouse.planning.compile import compile as compile_
-from lakehouse.planning.decide import Create, Settle, Work
 from lakehouse.planning.definition import stored_columns
+from lakehouse.planning.work import Create, Settle, Work
 from tests.planning.projects import Lake, project
 from tests.planning.test_decide import COLUMNS, TEXT, bronze, decided, idle, offset, silver, work
 

@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 
 from lakehouse import model as base
 from lakehouse.cleanse import base as cleanse
-from lakehouse.cleanse import literals, rows
+from lakehouse.cleanse import from_avro, literals, rows
+from lakehouse.cleanse import sql as sql_rule
 from lakehouse.lake.types import canonical
 from lakehouse.quality import fields as sql
 from lakehouse.quality.core import base as core
@@ -91,10 +92,14 @@ SPECIAL: dict[Callable[..., Any], Strategy] = {
     rows._order_parses: ROWS | st.sampled_from(["a DESC", "a + 1 asc nulls last"]),
     cleanse.own_name: COLUMNS,
     auto_loader.parse_bytes: st.integers(1, 10**15) | st.sampled_from(["10g", "64 MB", "1.5k"]),
-    tables_module._table_name: TABLES,
+    base._table_name: TABLES,
     tables_module._inputs: TABLES | TABLES.map(lambda name: {"table": name}) | TABLES.map(lambda name: [name]),
     base._texts: st.dictionaries(TEXT, TEXT | st.integers() | st.booleans(), max_size=3),
-    tables_module._null_word: st.sampled_from(["quarantine", "fail", "null"]),
+    tables_module._instant: st.sampled_from(["2024-01-31", "2024-01-31T12:00:00+01:00"]),
+    base._function: st.sampled_from(["json:loads", "package.module:function"]),
+    sql_rule._query: st.sampled_from(["SELECT * FROM input", "SELECT a, ':x' AS b FROM input -- c: # d\nJOIN silver.s USING (a)"]),
+    from_avro._record: st.just('{"type": "record", "name": "r", "fields": []}'),
+    base.null_word: st.sampled_from(["quarantine", "fail", "null"]),
     sources._utc: st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(str) | st.sampled_from(["2013-01-01", "2013-01-01T00:00:00+02:00"]),  # noqa: DTZ001
     core._number_or_text: st.integers(-100, 100) | st.floats(-100, 100) | st.sampled_from(["2013-01-01", "a"]),
     compare._one: SCALARS | st.none(),

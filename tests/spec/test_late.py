@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lakehouse import redaction
 from lakehouse.errors import MachineError, SpecError
 from lakehouse.names import TableName
 from lakehouse.sources import csv
@@ -36,11 +34,9 @@ def codes(folder: Path, pipeline: str = BRONZE, config: str = "", **variables: A
 
 
 @pytest.fixture(autouse=True)
-def environ(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def environ(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DB_PASSWORD", "PLAIN", "PWD"):
         monkeypatch.setenv(name, f"value-of-{name}")
-    yield
-    redaction.forget()
 
 
 # --- places -------------------------------------------------------------------------------------------------------

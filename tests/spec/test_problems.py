@@ -35,7 +35,7 @@ def test_golden_problems(case: Path, tmp_path: Path, request: pytest.FixtureRequ
 def test_every_code_has_a_golden_case_and_a_meaning() -> None:
     shown = {code for case in CASES for code in _CODE.findall(written(case)[2])}
     elsewhere = {"unreadable-file", "file-too-large", "not-utf-8", "no-pipelines", "no-such-file", "several-projects"}
-    elsewhere |= {"file-exists", "missing-table", "selector", "variable"}
+    elsewhere |= {"file-exists", "full-refresh", "missing-table", "selector", "variable"}
     assert shown - codes.PROBLEMS.keys() == set()
     assert codes.PROBLEMS.keys() - shown == elsewhere, (
         "shown by tests of their own in test_files.py, test_nodes.py, test_variables.py, and where plans are tested"

@@ -147,3 +147,22 @@ def test_a_name_of_ones_own_is_not_taken(root: Path) -> None:
             root,
             "expectations: {expect_table_column_count_to_be_between: day > now()}\n    expectation_suites: [{file: suites/columns.json}]",
         )
+
+
+def test_suite_parameters_are_the_variables_of_their_name(root: Path) -> None:
+    def suite(argument: object) -> None:
+        arguments = {"column": "delay", "min_value": argument, "max_value": {"$PARAMETER": "most"}}
+        rule = {"type": "expect_column_values_to_be_between", "kwargs": arguments}
+        (root / "suites" / "mine.json").write_text(json.dumps({"expectations": [rule]}))
+
+    expected = "expectation_suites: [{file: suites/mine.json}]\nvariables: {least: -120, most: 2000}"
+    suite({"$PARAMETER": "least"})
+    (rule,) = rules(root, expected).values()
+    core = rule.expect_column_values_to_be_between  # type: ignore[attr-defined]
+    assert (core.min_value, core.max_value) == (-120, 2000)
+    suite({"$PARAMETER": "none"})
+    with pytest.raises(SpecError, match=r"mine\.json:1:\d+: unknown-variable"):
+        rules(root, expected)
+    suite({"$PARAMETER": "least * 2"})
+    with pytest.raises(SpecError, match=r"mine\.json:1:\d+"):
+        rules(root, expected)

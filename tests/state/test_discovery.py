@@ -31,6 +31,7 @@ from lakehouse.sources.base import SourceFile
 from lakehouse.sources.event_folder import remove
 from lakehouse.spec.load import load
 from lakehouse.state import discovery, observe
+from lakehouse.state.asked import Asked
 from lakehouse.state.discovery import Discovery, overdue
 from lakehouse.state.known import NOT_AGAIN, Again
 from lakehouse.state.ledger import judge
@@ -109,7 +110,7 @@ class World:
         schema = pa.schema([(c, FILES.columns[c]) for c in COLUMNS])
         rows = pa.Table.from_pylist(self.rows, schema=schema)
         log = history(self.entries, self.sequence or None)
-        return State(None, standing=judge(rows, log, Commits()), again=again)
+        return State(None, standing=judge(rows, log, Commits()), asked=Asked(again))
 
     def restore(self, to: int) -> None:
         self.entries.append(commit(len(self.entries), "RESTORE", version=to))

@@ -14,17 +14,20 @@ from sqlglot import exp
 from lakehouse.names import TableName
 from lakehouse.planning.lineage.frame import NOTHING, Column, Edge, Edges, Frame, through, united
 from lakehouse.planning.lineage.scope import HIDDEN, Relation, Scope, beside, every, joined
-from lakehouse.planning.references import parse_query, reference_of
 from lakehouse.quality import expressions
 from lakehouse.quality.flow import Kind, parts
+from lakehouse.quality.references import parse_query, reference_of
 
 Tables = Callable[[TableName], Frame]
 _DIALECT = "spark"
 
 
-def frame_of(sql: str, tables: Tables) -> Frame:
-    """The columns of the query's result; `tables` gives those of a table that it names."""
-    found = _Query(tables).frame(parse_query(sql))
+def frame_of(sql: str, tables: Tables, views: Mapping[str, Frame] | None = None) -> Frame:
+    """The columns of the query's result; `tables` gives those of a table that it names.
+
+    `views` are what it may read by a name without a layer, in small letters.
+    """
+    found = _Query(tables, views or {}).frame(parse_query(sql))
     return replace(found, columns={name: column for name, column in found.columns.items() if HIDDEN not in name})
 
 

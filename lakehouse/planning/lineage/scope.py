@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
+from lakehouse.cleanse.others import Beside
 from lakehouse.planning.lineage.frame import NOTHING, Column, Edge, Edges, Field, Frame, through
 from lakehouse.quality.flow import Kind
 
@@ -142,3 +143,18 @@ def _rest(frame: Frame) -> Edges:
 def _unsure(edges: Edges) -> Edges:
     """The same edges, when it cannot be told from which of the columns."""
     return frozenset(Edge(Field(edge.field.origin, None), edge.kind) for edge in edges)
+
+
+def put_beside(frame: Frame, args: Beside, other: Frame) -> Frame:
+    """The rows with what a rule takes of another table beside them."""
+    pairs = [(frame, name) for _, name in args.reads()]
+    pairs += [(other, name) for loc, _, name in args.wants() if loc[0] != "select"]
+    rows = frame.rows | through((side.get(name), Kind.JOIN) for side, name in pairs)
+    columns = list(other.columns) if args.select is None else [other.spelled(name) for name in args.select]
+    taken = {new: other.get(name) or Column() for new, name in args.taken(columns).items()}
+    if args.select is not None or not args.takes or not other.is_open:
+        there = {name.casefold() for name in taken}
+        return replace(frame, columns={**frame.columns, **taken}, gone=frame.gone - there, rows=rows)
+    # of a prefix it cannot be told which column has it
+    rest = Frame(taken, blurred=_unsure(_rest(other))) if args.prefix else replace(other, columns=taken, rows=NOTHING)
+    return replace(joined(frame, rest), rows=rows)

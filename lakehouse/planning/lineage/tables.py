@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lakehouse.cleanse.base import AnyArguments, Rule, one_rule
+from lakehouse.cleanse.others import Beside
 from lakehouse.names import TableName
-from lakehouse.planning.known import BRONZE
+from lakehouse.planning.known import BRONZE, of_feed
 from lakehouse.planning.lineage.frame import NOTHING, Column, Edge, Field, Frame, Origin, through, united
 from lakehouse.planning.lineage.queries import frame_of
+from lakehouse.planning.lineage.scope import put_beside
 from lakehouse.planning.steps import Step
 from lakehouse.quality.expressions import bare_column, columns_of, projection
 from lakehouse.quality.flow import Flow, Kind, value
@@ -25,6 +27,7 @@ _ADDED = {
     "_ingested_at": "when the batch was planned, added by Bronze",
     "_batch": "the number of the batch, added by Bronze",
 }
+_OF_FEED = "what a commit did to the row, added by the change feed"
 Reading = Callable[[TableName], Frame]
 
 
@@ -78,16 +81,19 @@ def _stored(step: Step, read: Reading, named: set[Field]) -> Frame:
     """The columns of the table; what its rules name, stored or not, is put into `named`."""
     spec, way = step.spec, WAYS[step.way]
     inputs = dict.fromkeys(item.table for item in step.reads)
+    origins = dict.fromkeys(step.origins)
     if spec.source is not None:
         frame = _source(step)
     elif spec.sql is not None:
         frame = frame_of(spec.sql, read)
     else:
-        frame = united([read(name) for name in inputs])
+        frame = united([read(name) for name in origins])
+        added_by_feed = {name: Column(NOTHING, kind, _OF_FEED) for name, kind in of_feed(step).items()}
+        frame = replace(frame, columns={**frame.columns, **added_by_feed})
     for written in spec.cleanse:
         rule, args = one_rule(written)
         named |= _fields(frame, (name for _, name in args.reads()))
-        frame = _ruled(frame, rule, args, inputs)
+        frame = _ruled(frame, rule, args, inputs, read)
     flows: Sequence[Flow] = way.flow(step.options) if hasattr(way, "flow") else ()
     if hasattr(way, "result"):
         frame, flows = _through(frame, flows), ()
@@ -103,7 +109,8 @@ def _stored(step: Step, read: Reading, named: set[Field]) -> Frame:
     added = [name for flow in flows for name in flow.made]
     if spec.schema_ is not None and spec.schema_evolution != "add_new_columns":
         return frame.only([*spec.schema_, *added])
-    return _without_carried(frame, {name.casefold() for name in (*(spec.schema_ or ()), *added)})
+    kept = (*(spec.schema_ or ()), *added, *(of_feed(step) if "all" in step.feeds else ()))
+    return _without_carried(frame, {name.casefold() for name in kept})
 
 
 def _fields(frame: Frame, names: Iterable[str]) -> set[Field]:
@@ -160,7 +167,11 @@ def _cast(came: str | None, wanted: str) -> Kind:
 # --- cleansing and schema -----------------------------------------------------------------------------------------
 
 
-def _ruled(frame: Frame, rule: Rule, args: AnyArguments, inputs: Iterable[Origin]) -> Frame:
+def _ruled(frame: Frame, rule: Rule, args: AnyArguments, inputs: Iterable[Origin], read: Reading) -> Frame:
+    if isinstance(args, Beside):
+        return put_beside(frame, args, read(args.table))
+    for _, text in args.queries():
+        return frame_of(text, read, {"input": frame})
     flows = args.flow()
     if flows is None:
         return frame.blur(inputs)

@@ -11,8 +11,8 @@ from sqlglot.lineage import lineage as sqlglots
 from lakehouse.names import TableName
 from lakehouse.planning.lineage.frame import Column, Edge, Edges, Field, Frame
 from lakehouse.planning.lineage.queries import frame_of
-from lakehouse.planning.references import references
 from lakehouse.quality.flow import Kind
+from lakehouse.quality.references import references
 
 KNOWN = {
     "silver.f": ("id", "carrier", "Delay", "day", "items"),

@@ -309,3 +309,54 @@ def test_every_table_of_a_project_is_told(tmp_path: Path) -> None:
     compiled = plan(tmp_path, SILVER)
     assert list(stored_frames(compiled.steps)) == [step.name for step in compiled.steps]
     assert TableName("bronze", "a") in stored_frames(compiled.steps)
+
+
+# --- joins --------------------------------------------------------------------------------------------------------
+
+MADE = """
+silver:
+  p:
+    from: bronze.a
+    cleanse: [{derive: {_x: length(note), maker: upper(note)}}]
+    schema: {id: bigint, note: string, _x: int, maker: string}
+"""
+JOINED = BRONZE + MADE + "  s:\n    from: bronze.a\n    cleanse: [{join: {table: %s, %s}}]\n    schema: {%s}\n"
+
+
+def test_what_a_join_takes_comes_from_the_other_table_and_its_keys_decide(tmp_path: Path) -> None:
+    text = JOINED % ("silver.p", "using: id, prefix: p_", "id: bigint, p_note: string, p_maker: string")
+    assert columns(tmp_path, text) == {
+        "id": {"a.id identity"}, "p_note": {"silver.p.note identity"}, "p_maker": {"silver.p.maker identity"},
+    }  # fmt: skip
+    assert rows(tmp_path, text) == {"a.id join", "silver.p.id join"}
+
+
+def test_the_sides_of_a_join_s_condition_decide_too(tmp_path: Path) -> None:
+    text = JOINED % ("silver.p", "condition: input.id = p.id AND p._x > 1, select: maker", "id: bigint, maker: string")
+    assert columns(tmp_path, text)["maker"] == {"silver.p.maker identity"}
+    assert rows(tmp_path, text) == {"a.id join", "silver.p.id join", "silver.p._x join"}
+
+
+def test_a_join_of_rows_that_stay_or_go_takes_nothing(tmp_path: Path) -> None:
+    text = JOINED % ("silver.p", "using: id, how: anti", "id: bigint, note: string")
+    assert columns(tmp_path, text)["note"] == {"a.note identity"}
+    assert rows(tmp_path, text) == {"a.id join", "silver.p.id join"}
+
+
+def test_of_a_lookup_that_nobody_declares_a_column_comes_by_its_name(tmp_path: Path) -> None:
+    text = JOINED % ("bronze.open", "using: id", "note: string, maker: string")
+    assert columns(tmp_path, text) == {"note": {"a.note identity"}, "maker": {"open.maker identity"}}
+    text = JOINED % ("bronze.open", "using: id, prefix: p_", "p_maker: string")
+    assert columns(tmp_path, text) == {"p_maker": {"every column of bronze.open transformation"}}
+
+
+def test_a_query_over_the_rows_is_followed_through(tmp_path: Path) -> None:
+    text = (
+        BRONZE + MADE + "  s:\n    from: bronze.a\n    cleanse:\n      - rename: {note: text}\n      - sql: |\n"
+        "          SELECT i.id, upper(text) AS big, maker FROM input i JOIN silver.p p ON i.id = p.id WHERE amount > 1\n"
+        "    schema: {id: bigint, big: string, maker: string}\n"
+    )
+    assert columns(tmp_path, text) == {
+        "id": {"a.id identity"}, "big": {"a.note transformation"}, "maker": {"silver.p.maker identity"},
+    }  # fmt: skip
+    assert rows(tmp_path, text) == {"a.id join", "silver.p.id join", "a.amount filter"}
