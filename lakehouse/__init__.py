@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from lakehouse.api import history as history
     from lakehouse.api import lineage as lineage
     from lakehouse.api import load as load
+    from lakehouse.api import maintain as maintain
+    from lakehouse.api import maintenance_due as maintenance_due
     from lakehouse.api import plan as plan
     from lakehouse.api import project as project
     from lakehouse.api import quarantine as quarantine
     from lakehouse.api import rebuild_ledger as rebuild_ledger
+    from lakehouse.api import replay as replay
     from lakehouse.api import run as run
     from lakehouse.api import session as session
     from lakehouse.api import show as show
@@ -49,7 +52,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "lakehouse.api": (
         "load", "plan", "project", "run", "session", "show", "quarantine", "files", "rebuild_ledger", "history",
-        "lineage", "validate_data", "expectations", "validations", "data_docs",
+        "lineage", "replay", "validate_data", "expectations", "validations", "data_docs",
+        "maintain", "maintenance_due",
     ),
     "lakehouse.engine.check": ("DataCheck", "DataProblem"),
     "lakehouse.engine.results": ("Event", "RunResult", "StepResult"),
@@ -65,7 +69,7 @@ __all__ = [
     "DataCheck", "DataProblem", "Environment", "Event", "LakehouseError", "Pipeline", "Problem", "Project", "RunResult",
     "SpecError", "StepResult", "Table", "TableName", "__version__", "data_docs", "expectations",
     "files", "history", "lineage", "load", "plan",
-    "project", "quarantine", "rebuild_ledger", "run", "session", "show", "validate_data", "validations",
+    "project", "quarantine", "rebuild_ledger", "replay", "run", "session", "show", "validate_data", "validations",
 ]  # fmt: skip
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from lakehouse.errors import LakehouseError, Position, Problem, SpecError, suggestion, without_secrets
-from lakehouse.names import TableName
+from lakehouse.names import COMPANIONS, TableName
 from lakehouse.planning.compile import compile, problems_of
+from lakehouse.planning.refresh import refreshed
 from lakehouse.planning.steps import Plan
 from lakehouse.spec.environment import Environment
 from lakehouse.spec.load import Project, Survey, survey, survey_of
 from lakehouse.spec.models import Pipeline
+from lakehouse.state.asked import Asked
 from lakehouse.state.known import Again
 
 if TYPE_CHECKING:
@@ -94,15 +96,21 @@ def run(
     exclude: Selectors = (),
     retry_failed: bool = False,
     force: bool = False,
+    take_over: bool = False,
+    full_refresh: Selectors = (),
+    allow_data_loss: bool = False,
     listener: Listener | None = None,
     log_level: str = "info",
 ) -> RunResult:
     """Run the selected steps; only what is new is read.
 
     `retry_failed` takes files again that could not be read; `force` all files of `copy_into` tables, whose rows are
-    then in the table twice. `spark` is a session of the caller's own, otherwise one is started if anything has to be
-    done. A step that fails is in the result with its error; SpecError, MachineError and LockTaken are raised before any
-    step starts.
+    then in the table twice; `take_over` makes tables of another project, or of a control plane that is lost, this
+    project's. `full_refresh` selects tables to be made anew from their whole inputs, each in one commit; where these
+    may not have all rows any more SpecError is raised without `allow_data_loss`.
+
+    `spark` is a session of the caller's own, otherwise one is started if anything has to be done. A step that fails is
+    in the result with its error; SpecError, MachineError and LockTaken are raised before any step starts.
     """
     from lakehouse.engine.execute import execute
 
@@ -113,8 +121,9 @@ def run(
             code="run.force",
             fix="choose such a table; what `auto_loader` has loaded is not loaded again",
         )
-    again = Again(failed=retry_failed, loaded=force)
-    return execute(plan, spark, again=again, listener=listener, log_level=log_level)
+    anew = refreshed(plan, _many(full_refresh), allow_data_loss=allow_data_loss)
+    asked = Asked(Again(failed=retry_failed, loaded=force), take_over, anew, allow_data_loss)
+    return execute(plan, spark, asked=asked, listener=listener, log_level=log_level)
 
 
 @_without_secrets
@@ -162,14 +171,98 @@ def show(
 
 @_without_secrets
 def quarantine(
-    source: Source, table: str, *, rows: int = 20, spark: SparkSession | None = None
+    source: Source,
+    table: str,
+    *,
+    rows: int = 20,
+    where: str | None = None,
+    rule: str | None = None,
+    run: str | None = None,
+    replayed: bool = False,
+    by: str | None = None,
+    spark: SparkSession | None = None,
 ) -> list[dict[str, Any]]:
-    """Rejected rows of a table, the newest first, each with every rule that it broke."""
-    from lakehouse.engine.catalog import read_table
+    """Rejected rows of a table, the newest first, each with every rule that it broke.
+
+    Of these those for which the SQL condition `where` is true, that broke the `rule`, that the `run` rejected; those
+    that were replayed only with `replayed`. `by` gives numbers instead: per `rule` the rows that broke it, with a
+    message and a sample of its values, or per `run` the rows that it rejected, with the rules.
+    """
+    from lakehouse.engine.quarantine import Choice, counts, rejected
+
+    if by not in (None, "rule", "run"):
+        raise _argument(f"`by` is `rule` or `run`, not {by!r}", "")
+    found = _project(source)
+    frame = rejected(found, known_table(found, table), spark, Choice(where, rule, run), replayed=replayed)
+    if by is not None:
+        return _rows(counts(frame, by), rows)
+    return _rows(frame.orderBy("_batch", "_quarantine_id", ascending=[False, True]), rows)
+
+
+@_without_secrets
+def replay(
+    source: Source,
+    table: str,
+    spark: SparkSession | None = None,
+    *,
+    where: str | None = None,
+    rule: str | None = None,
+    run: str | None = None,
+    listener: Listener | None = None,
+    log_level: str = "info",
+) -> RunResult:
+    """Take rejected rows of a table through today's definition once more, exactly once; all that were not replayed.
+
+    Of these those for which the SQL condition `where` over the quarantine is true, that broke the `rule`, that the
+    `run` rejected. Rows that still break a rule stay, with their new reasons. The result has the one step. Raises as
+    `run` does.
+    """
+    from lakehouse.engine.execute import execute
+    from lakehouse.engine.quarantine import Choice
+    from lakehouse.engine.replay import perform
 
     found = _project(source)
-    frame = read_table(found, known_table(found, table).companion("_quarantine"), spark)
-    return _rows(frame.orderBy("_batch", ascending=False), rows)
+    name, choice = known_table(found, table), Choice(where, rule, run)
+    return execute(
+        compiled(found, str(name)), spark,
+        listener=listener, log_level=log_level, perform=functools.partial(perform, choice), command="replay",
+    )  # fmt: skip
+
+
+@_without_secrets
+def maintain(
+    source: Source,
+    spark: SparkSession | None = None,
+    *,
+    select: Selectors = (),
+    exclude: Selectors = (),
+    rewrite: bool = False,
+    listener: Listener | None = None,
+    log_level: str = "info",
+) -> RunResult:
+    """Do the maintenance that is due on the selected tables, and nothing else.
+
+    `rewrite` first lays tables out anew whose `partitioned_by` was changed, each in one commit that readers pass over.
+    Raises as `run` does.
+    """
+    from lakehouse.engine.execute import execute
+    from lakehouse.engine.upkeep import perform
+
+    return execute(
+        compiled(source, select, exclude), spark,
+        listener=listener, log_level=log_level, perform=functools.partial(perform, rewrite), command="maintain",
+    )  # fmt: skip
+
+
+@_without_secrets
+def maintenance_due(
+    source: Source, *, select: Selectors = (), exclude: Selectors = (), rewrite: bool = False
+) -> list[dict[str, Any]]:
+    """What `maintain` would do to the selected tables now, and why, or why not. Starts no Spark."""
+    from lakehouse.planning.upkeep import due
+
+    found = due(compiled(source, select, exclude), rewriting=rewrite)
+    return [{"table": str(n), "operation": d.operation, "due": d.due, "reason": d.reason} for n, d in found]
 
 
 @_without_secrets
@@ -254,7 +347,8 @@ def lineage(source: Source, column: str, *, upstream: bool = True, downstream: b
 def known_table(project: Project, text: str, *, companions: bool = False) -> TableName:
     """The table of that name; raises SpecError with the nearest one when the project has none such."""
     names = [str(name) for name in project.tables]
-    base = text.removesuffix("_quarantine") if companions else text
+    suffix = next((end for end in COMPANIONS if text.endswith(end)), "") if companions else ""
+    base = text.removesuffix(suffix)
     if base not in names:
         raise _argument(f"there is no table {text!r} in this project", suggestion(text, names))
     return TableName.parse(text)

@@ -14,10 +14,13 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PlainValidator,
     RootModel,
     WithJsonSchema,
 )
 from pydantic.config import JsonDict
+
+from lakehouse.names import TableName
 
 LATER: JsonDict = {"available": False}
 """`json_schema_extra` of a field that is modelled but whose engine part is not built yet."""
@@ -77,6 +80,11 @@ Names = Many[str]
 """A list of names; one name will do."""
 
 
+def null_word(value: object) -> object:
+    """The word `null` of a choice, which YAML reads as no value."""
+    return "null" if value is None else value
+
+
 def _text(value: object) -> object:
     if isinstance(value, bool):
         return str(value).lower()
@@ -89,6 +97,23 @@ def _texts(value: object) -> object:
 
 TextMap = Annotated[dict[str, str], BeforeValidator(_texts)]
 """Names -> texts; a number or boolean becomes its text."""
+
+
+def _table_name(value: object) -> TableName:
+    if isinstance(value, TableName):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("a table's name is expected, as `silver.flights`")
+    return TableName.parse(value)
+
+
+TableRef = Annotated[
+    TableName,
+    PlainValidator(_table_name),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$"}),
+]
+"""`layer.table`."""
 
 _FUNCTION = r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$"
 

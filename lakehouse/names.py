@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+NOT_NULL = "_not_null"
+"""End of the name of the constraint that keeps NULL out of a stored column, which Delta cannot make NOT NULL."""
 LAYERS = ("bronze", "silver", "gold")
 COMPANIONS = ("_quarantine", "_tombstones")
 CONTROL = "_lakehouse"

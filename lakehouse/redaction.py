@@ -1,5 +1,7 @@
 """Secret values of this process, and `***` in their place in whatever is printed, logged, raised or stored.
 
+So it is for what errors quote of the rows, where a column of them is marked `pii` (S60).
+
 A value is hidden from the moment it is read, which is before anything can quote it. The forms in which programs write
 a text down are hidden with it: escaped for JSON or a URL, and each line of a key that has several.
 """
@@ -19,13 +21,34 @@ _LONG = 8
 """Characters from which a value is hidden inside words too; a shorter one may be a part of many words."""
 _TELLING = 3
 """Characters of the shortest value of an environment variable that is named in a problem instead of quoted."""
+_QUOTES_OF_ROWS = (
+    r"(?<=The value ')[^\n]*?(?='(?: of the type | \())",
+    r"(?<=The value )[^'\s][^\n]*?(?= (?:of the type|cannot be represented) )",
+    r"(?<=\] )(?:The )?[^\n]*?(?= (?:rounded|cannot be represented) )",
+    r"(?<=The input \"STRING\" )[^\n]*?(?= does not match)",
+    r"(?<=Text ')[^\n]*?(?=' could not be parsed)",
+    r"(?<=Invalid date ')[^\n]*?(?=')",
+    r"Invalid value for \w+ \(valid values [^)\n]*\): \S+",
+    r"(?<=Unparseable date: \")[^\n]*?(?=\")",
+    r"(?<=The url is invalid: )\S+",
+    r"(?<=detected in record parsing: )[^\n]*",
+    r"(?<=violated by row with values:)(?:\s+- [^\n]*)+",
+    r"(?<= of the key )[^\n]*",
+)
+"""Where errors of Spark, Delta and ours quote values of rows; the same in Python and Java, and without braces."""
 
 
 class _Known:
     def __init__(self) -> None:
         self.secrets: frozenset[str] = frozenset()
+        self.rows = False
         self.pattern: re.Pattern[str] | None = None
         self.environment: dict[str, str] = {}
+
+    def compile(self) -> None:
+        parts = [_any_of(self.secrets)] if self.secrets else []
+        parts += _QUOTES_OF_ROWS if self.rows else ()
+        self.pattern = re.compile("|".join(parts)) if parts else None
 
 
 _known = _Known()
@@ -38,7 +61,15 @@ def hide(value: str) -> None:
     with _lock:
         if not forms <= _known.secrets:
             _known.secrets |= forms
-            _known.pattern = re.compile(_any_of(_known.secrets))
+            _known.compile()
+
+
+def hide_rows() -> None:
+    """From now on `***` stands for what errors quote of rows."""
+    with _lock:
+        if not _known.rows:
+            _known.rows = True
+            _known.compile()
 
 
 def _forms(value: str) -> Iterable[str]:
@@ -62,7 +93,8 @@ def _alone(value: str, escaped: Callable[[str], str]) -> str:
 
 def java_pattern() -> str:
     """A regular expression of Java that finds every hidden value and shows none; empty when there is none."""
-    return _any_of(_known.secrets, _units)
+    parts = [_any_of(_known.secrets, _units)] if _known.secrets else []
+    return "|".join([*parts, *(_QUOTES_OF_ROWS if _known.rows else ())])
 
 
 def _units(value: str) -> str:
@@ -118,5 +150,5 @@ def unquoted(text: str) -> str:
 def forget() -> None:
     """Hide nothing any more; for tests."""
     with _lock:
-        _known.secrets, _known.pattern = frozenset(), None
+        _known.secrets, _known.rows, _known.pattern = frozenset(), False, None
         _known.environment.clear()

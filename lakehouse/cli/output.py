@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,10 +15,16 @@ def console() -> Console:
     """A terminal to draw in, or a pipe that gets plain lines."""
     from rich.console import Console
 
+    class Lasting(Console):
+        def on_broken_pipe(self) -> None:
+            """Nobody reads any more: the command goes on to its end, and its exit code is still true."""
+            with suppress(SystemExit):
+                super().on_broken_pipe()
+
     if sys.stdout.isatty():
-        return Console(highlight=False)
+        return Lasting(highlight=False)
     # a pipe has no edge to fold lines at, and what reads it wants whole values
-    return Console(highlight=False, soft_wrap=True, width=1000)
+    return Lasting(highlight=False, soft_wrap=True, width=1000)
 
 
 def dump(value: object) -> None:

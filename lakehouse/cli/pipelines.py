@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lakehouse.cli import completion
 from lakehouse.cli.options import Env, Exclude, Json, LogLevel, Paths, Select, Var, examples, load_project
 from lakehouse.cli.output import console, dump
 from lakehouse.cli.program import app
-from lakehouse.errors import MachineError, SpecError
+from lakehouse.cli.running import Told, carry_out
+from lakehouse.errors import SpecError
 
 if TYPE_CHECKING:
     from lakehouse.engine.check import DataCheck
-    from lakehouse.engine.results import RunResult
 
 
 @app.command(
@@ -139,8 +140,23 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Load all files of `copy_into` tables again; their rows are doubled.")
     ] = False,
+    full_refresh: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--full-refresh",
+            metavar="SELECTOR",
+            help="Make these tables anew from their whole inputs.",
+            autocompletion=completion.selectors,
+        ),
+    ] = None,
+    allow_data_loss: Annotated[
+        bool, typer.Option("--allow-data-loss", help="With --full-refresh: also where rows would be lost.")
+    ] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Write tables of another project, or of a `_lakehouse` that is lost.")
+    ] = False,
     as_json: Json = False,
-    log_level: Annotated[LogLevel, typer.Option("--log-level", help="How much to tell on the way.")] = LogLevel.INFO,
+    log_level: Told = LogLevel.INFO,
 ) -> None:
     """Run the pipelines: read what is new, write it once.
 
@@ -149,31 +165,22 @@ def run(
     machine cannot (no Java, no lake), 4 when another run holds one of the tables.
     """
     from lakehouse import api
-    from lakehouse.report.progress import Progress
-    from lakehouse.report.summary import show, to_dict
 
     project = load_project(paths, env, var)
-    screen = console()
-    with Progress(screen, quiet=as_json or log_level is LogLevel.ERROR) as progress:
-        result = api.run(
+    carry_out(
+        lambda listener: api.run(
             project,
             select=select or (),
             exclude=exclude or (),
             retry_failed=retry_failed,
             force=force,
-            listener=progress,
+            take_over=take_over,
+            full_refresh=full_refresh or (),
+            allow_data_loss=allow_data_loss,
+            listener=listener,
             log_level=log_level.value,
-        )
-    if as_json:
-        dump(to_dict(result))
-    else:
-        show(screen, result, " ".join(["lakehouse run", *(str(p) for p in paths or ())]))
-    raise typer.Exit(_exit_code(result))
-
-
-def _exit_code(result: RunResult) -> int:
-    """1 when a step failed, but 3 when nothing was wrong except the machine, as without Java."""
-    failures = [step.error for step in result.steps.values() if step.error is not None]
-    if failures and all(isinstance(error, MachineError) for error in failures):
-        return MachineError.exit_code
-    return 0 if result.ok else 1
+        ),
+        " ".join(["lakehouse run", *(str(p) for p in paths or ())]),
+        log_level,
+        as_json=as_json,
+    )

@@ -21,6 +21,8 @@ ORDER = (
     "run",
     "show",
     "quarantine",
+    "replay",
+    "maintain",
     "expectations",
     "files",
     "history",

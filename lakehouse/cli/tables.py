@@ -1,4 +1,4 @@
-"""Commands about one table and what happened to it: show, quarantine, files, history."""
+"""Commands about one table and what happened to it: show, files, history, expectations."""
 
 from __future__ import annotations
 
@@ -33,17 +33,6 @@ def show(
 
     found = api.show(load_project(None, env), table, rows=rows, version=version, timestamp=timestamp, count=count)
     draw(found, table, as_json)
-
-
-@app.command(epilog=examples("lakehouse quarantine silver.orders", "lakehouse quarantine silver.orders --json"))
-def quarantine(table: TableArgument, env: Env = "local", rows: Limit = 20, as_json: Json = False) -> None:
-    """Show the rows that a table rejected, and why.
-
-    Each is as it came in, with every rule that it broke; the newest first.
-    """
-    from lakehouse import api
-
-    draw(api.quarantine(load_project(None, env), table, rows=rows), f"{table}_quarantine", as_json)
 
 
 @app.command(

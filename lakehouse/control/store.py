@@ -38,11 +38,13 @@ class PlanConflict(TransientError):
 
 
 class Control:
-    """The control plane below `root`, which is `<lake>/_lakehouse`. Holds no state, so any threads may share it."""
+    """The control plane below `root`, which is `<lake>/_lakehouse`. Threads may share it."""
 
     def __init__(self, root: str, storage: Mapping[str, str] | None = None) -> None:
         self.root = root.rstrip("/")
         self.storage = dict(storage or {})
+        self.project = ""
+        """The project's id, once it was read."""
 
     def path(self, name: str) -> str:
         """Where a control table lies."""

@@ -69,7 +69,7 @@ COMMITS = ControlTable(
     {
         "table_id": _TEXT,
         "table": _TEXT,
-        "kind": _TEXT,  # planned confirmed cleaned restored
+        "kind": _TEXT,  # planned confirmed cleaned restored replayed
         "sequence": _LONG,
         "attempt": _TEXT,
         "run_id": _TEXT,
@@ -123,8 +123,15 @@ STEPS = ControlTable(
         "files_read": _LONG,
         "rows_read": _LONG,
         "rows_written": _LONG,
+        "rows_updated": _LONG,
         "rows_rejected": _LONG,
         "rows_dropped": _LONG,
+        "rows_filtered": _LONG,
+        "rows_superseded": _LONG,
+        "rows_late": _LONG,
+        "rows_equal": _LONG,
+        "rows_deleted": _LONG,
+        "rows_left_out": _LONG,
         "started_at": _TIME,
         "finished_at": _TIME,
         "metrics": _TEXT,  # JSON

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
-import pyarrow.compute as pc
-
 from lakehouse import cleanse
 from lakehouse.control import commits
-from lakehouse.engine import companions, frames, judging
+from lakehouse.engine import companions, frames, judging, remembering
 from lakehouse.engine.points import point
 from lakehouse.engine.results import ExpectationResult, StepResult
 from lakehouse.engine.run import Run, new_attempt
-from lakehouse.errors import DataError
-from lakehouse.lake import commit, table
+from lakehouse.errors import DataError, StepError
+from lakehouse.lake import commit, table, types
 from lakehouse.lake.log import Log
 from lakehouse.lake.signature import Signature
-from lakehouse.planning.decide import Work
+from lakehouse.lake.target import Target
+from lakehouse.planning.alterations import same_names
 from lakehouse.planning.steps import Step
+from lakehouse.planning.work import Work
 from lakehouse.quality import evaluate as counts
 from lakehouse.quality import routing
 from lakehouse.quality.checks import Checks
 from lakehouse.quality.wholes import plain
 from lakehouse.spec.leaves import WAYS
 from lakehouse.state.place import Confirmation, read_back
+from lakehouse.write.base import Counts, Told
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -50,12 +51,18 @@ class Attempt:
         return self.log.table_id or ""
 
     @property
+    def before(self) -> Log | None:
+        """The table as it is, as far as the commit builds on it: a full refresh does not."""
+        return None if self.work.kind == "refresh" else self.log
+
+    @property
     def signature(self) -> Signature:
         """What the data commit carries."""
         work = self.work
-        definition = self.step.definition
+        # rows that stay as they are were made by the definition that made them
+        definition = work.place.definition if work.kind == "rewrite" else self.step.definition
         return Signature(
-            self.table_id, self.run.id, self.id, "data", work.sequence, work.base, definition, work.offsets
+            self.table_id, self.run.id, self.id, work.kind, work.sequence, work.base, definition, work.offsets
         )
 
 
@@ -64,8 +71,16 @@ class Committed:
     """An attempt's commit as it was read back: its version, and rows by the commit's own metrics."""
 
     version: int
-    rows_written: int
-    rows_updated: int | None = None
+    counts: Counts
+
+    @property
+    def rows_written(self) -> int:
+        """Rows that the table got."""
+        return self.counts.written
+
+
+Complete = Callable[["DataFrame", "DataFrame"], tuple["DataFrame", int]]
+"""All rows with their findings, those of them to store -> what is stored instead, and how many rows that adds."""
 
 
 def load(run: Run, step: Step, log: Log, work: Work, session: SparkSession, result: StepResult) -> bool:
@@ -75,29 +90,42 @@ def load(run: Run, step: Step, log: Log, work: Work, session: SparkSession, resu
     """
     attempt = Attempt(run, step, log, work, session, result)
     checks = frames.checks_of(run, step)
-    frame = frames.shaped(frames.read(session, step, work.inputs, checks), step, checks)
-    frame, checks, counted = judging.judged(run, step, log, session, frame, checks)
+    return carry_out(attempt, frames.shaped(frames.read(session, step, work.inputs, checks), step, checks), checks)
+
+
+def carry_out(attempt: Attempt, frame: DataFrame, checks: Checks, complete: Complete | None = None) -> bool:
+    """Judge and commit the rows, as `load` says; `complete` adds rows that follow from those that came."""
+    run, step, result = attempt.run, attempt.step, attempt.result
+    frame, checks, counted = judging.judged(run, step, attempt.before, attempt.session, frame, checks)
     refuse(attempt, frame, checks, counted)
+    rows, added = counted.accepted if counted else None, 0
+    kept = routing.accepted(frame, checks, counted)
+    if complete is not None:
+        kept, added = complete(frame, kept)
+        rows = None if rows is None else rows + added
     plan(attempt)
     reject(attempt, [_rejected(attempt, frame, checks)] if counted and counted.quarantined else [])
-    if write_rows(attempt, routing.accepted(frame, checks, counted)) is None:
+    done = write_rows(attempt, kept, None, rows)
+    if done is None:
         return False
-    result.add(rows_read=counted.rows if counted and step.incremental else _rows_there(attempt))
     note(attempt, counted)
+    result.not_stored = checks.not_stored
+    there = 0 if step.incremental else _rows_there(attempt)
+    came = done.counts.total - added if counted is None else counted.rows
+    read = checks.tally.rows_read() if step.incremental else there
+    beaten = checks.tally.rows_beaten()
+    result.add(rows_read=came + beaten if read is None else read, rows_filtered=checks.tally.rows_gone(there))
+    result.add(rows_superseded=beaten or None)
     return True
 
 
-def _rows_there(attempt: Attempt) -> int | None:
-    """Rows of the inputs that are read whole, from their files' statistics; None where only new rows are read."""
+def _rows_there(attempt: Attempt) -> int:
+    """Rows of the inputs that are read whole, from their files' statistics."""
     storage = attempt.run.plan.project.environment.storage
-    rows = 0
-    for item in attempt.work.inputs:
-        log = Log.open(item.path, storage, item.version) if item.since is None else None
-        if log is None:
-            return None
-        files = log.files()
-        rows += (pc.sum(files["num_records"]).as_py() or 0) - (pc.sum(files["deleted"]).as_py() or 0)
-    return rows
+    logs = (
+        Log.open(item.path, storage, item.version) for item in attempt.work.inputs if not (item.lookup or item.nothing)
+    )
+    return sum(judging.rows_of(log, attempt.session) for log in logs)
 
 
 def refuse(attempt: Attempt, frame: DataFrame, checks: Checks, counted: counts.Evaluated | None) -> None:
@@ -105,9 +133,9 @@ def refuse(attempt: Attempt, frame: DataFrame, checks: Checks, counted: counts.E
     if counted is None or not counted.failing:
         return
     note(attempt, counted)
-    attempt.result.samples = routing.samples(frame, checks, counted)
+    samples = attempt.result.samples = routing.samples(frame, checks, counted)
     raise DataError(
-        f"{attempt.step.name}: {counted.message()}",
+        f"{attempt.step.name}: {counted.message(samples)}",
         code="expectation.failed",
         fix="nothing was written; the first rows are in the control table `expectations`: repair data or rule",
     )
@@ -154,28 +182,51 @@ def _rejected(attempt: Attempt, frame: DataFrame, checks: Checks) -> DataFrame:
     return routing.rejected(frame, checks, attempt.step.name, work.sequence, attempt.id, run.id, stage)
 
 
-def write_rows(attempt: Attempt, frame: DataFrame, comments: Mapping[str, str] | None = None) -> Committed | None:
+def write_rows(
+    attempt: Attempt, frame: DataFrame, comments: Mapping[str, str] | None = None, rows: int | None = None
+) -> Committed | None:
     """Commit the rows by the step's way to write, read the log back and confirm; None when another's commit is there.
 
-    Raises OffsetError when the table was restored between the decision and the commit.
+    `rows` is their number, where it is known. Raises OffsetError when the table was restored between the decision and
+    the commit.
     """
     step, run = attempt.step, attempt.run
     target = judging.target_of(step, attempt.log, frame, comments, empty=_empty(attempt))
+    if attempt.before is None:
+        target = _anew(step, attempt.log, target)
+        remembering.refuse_others(attempt, target.columns)
     run.note("writing", step.name)
     beside = replace(attempt.signature, kind="alter", sequence=attempt.log.sequence or 0)
-    attempt.result.add(commits=table.enable(attempt.session, attempt.log, target.columns.values(), beside))
+    widen = judging.follows(step) and any(types.widens(*change) for change in target.grown)
+    attempt.result.add(commits=table.enable(attempt.session, attempt.log, target.columns.values(), beside, widen=widen))
+    beside_it = (remembering.memory(attempt),) if remembering.remembers(run, step, frame) else ()
     with point("data", step.name), commit.signed(attempt.session, attempt.signature):
-        WAYS[step.way].write(frame, target, step.options)
-    return confirm(attempt)
+        told: Told = WAYS[step.way].write(frame, target, frames.options_of(run, step), *beside_it)
+    return confirm(attempt, told, rows)
 
 
 def _empty(attempt: Attempt) -> bool:
     # only a table's first commit finds it empty: what lies in a large one need not be looked at
-    return attempt.work.sequence == 1 and not attempt.log.files().num_rows
+    return attempt.before is None or (attempt.work.sequence == 1 and not attempt.log.files().num_rows)
 
 
-def confirm(attempt: Attempt) -> Committed | None:
-    """Look whether the commit at the sequence is this attempt's, and write down that it is."""
+def _anew(step: Step, log: Log, target: Target) -> Target:
+    """The table as a full refresh leaves it: with the columns and the layout that its definition has now."""
+    wanted = tuple(step.spec.partitioned_by or ())
+    now, then = ({name.casefold(): text for name, text in columns.items()} for columns in (log.columns, target.columns))
+    other = now != then or not same_names(wanted, log.partitioned_by)
+    if log.given and other:
+        raise StepError(
+            f"{step.name}: other columns, or another layout, would make plain columns of {', '.join(log.given)}, whose"
+            " values Delta gives",
+            code="table.given",
+            fix="take that change back, or give the table another name",
+        )
+    return replace(target, replaces=True, replace_schema=other, partitioned_by=wanted)
+
+
+def confirm(attempt: Attempt, told: Told, rows: int | None = None) -> Committed | None:
+    """Look whether the commit at the sequence is this attempt's, and write down that it is, and what it counted."""
     run, step, signature = attempt.run, attempt.step, attempt.signature
     log = run.open(step.name)
     assert log is not None, "a table that was just written is there"
@@ -185,20 +236,7 @@ def confirm(attempt: Attempt) -> Committed | None:
     with point("confirmed", step.name):
         done = Confirmation(signature.sequence, signature.attempt, version, signature.offsets)
         commits.confirm(run.control, attempt.table_id, [done], table=str(step.name), run=run.id)
-    found = committed(log, version)
-    attempt.result.add(commits=1, rows_written=found.rows_written, rows_updated=found.rows_updated)
+    counts = told(log.commits[log.version - version], rows)
+    attempt.result.add(commits=1, **{f"rows_{name}": count for name, count in asdict(counts).items()})
     attempt.result.committed(version, signature)
-    return found
-
-
-def committed(log: Log, version: int) -> Committed:
-    """The rows of a commit, from its own metrics: nothing is counted twice."""
-    metrics = log.commits[log.version - version].metrics
-
-    def number(name: str) -> int:
-        return int(str(metrics.get(name) or 0))
-
-    if "numTargetRowsInserted" in metrics:
-        changed = number("numTargetRowsUpdated") + number("numTargetRowsDeleted")
-        return Committed(version, number("numTargetRowsInserted"), changed)
-    return Committed(version, number("numOutputRows"))
+    return Committed(version, counts)

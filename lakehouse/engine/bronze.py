@@ -16,8 +16,8 @@ from lakehouse.engine.run import Run
 from lakehouse.errors import LakehouseError
 from lakehouse.ingest.batch import BatchRequest, Ingested
 from lakehouse.lake.log import Log
-from lakehouse.planning.decide import Batch, Work
 from lakehouse.planning.steps import Step
+from lakehouse.planning.work import Batch, Work
 from lakehouse.quality import evaluate as counts
 from lakehouse.quality import routing
 from lakehouse.quality.checks import Checks
@@ -39,7 +39,7 @@ def load(run: Run, step: Step, state: State, work: Work, session: SparkSession, 
     assert log is not None, "the table is made before anything is planned for it"
     assert ledger is not None, "a Bronze step is observed with its ledger"
     ingested_at = batch.ingested_at
-    if not batch.replay:
+    if not batch.again:
         ingested_at = datetime.now(UTC)
         try:
             with point("ledger", step.name):
@@ -126,7 +126,9 @@ def _commit(attempt: Attempt, state: State, batch: Batch, request: BatchRequest,
     if counted is not None and counted.quarantined:
         rejected.append(routing.rejected(frame, checks, step.name, batch.number, attempt.id, run.id, "input"))
     attempts.reject(attempt, rejected)
-    done = attempts.write_rows(attempt, routing.accepted(frame, checks, counted), ingested.comments)
+    accepted = routing.accepted(frame, checks, counted)
+    rows = counted.accepted if counted else None
+    done = attempts.write_rows(attempt, accepted, ingested.comments, rows)
     if done is None:
         return False
     attempts.note(attempt, counted)
@@ -141,7 +143,7 @@ def _commit(attempt: Attempt, state: State, batch: Batch, request: BatchRequest,
     result.warnings += [f"{path} could not be read and is left out: {why}" for path, why in failed.items()]
     result.add(files_read=len(batch.files) - len(failed), rows_rescued=rescued)
     dropped = counted.dropped if counted else 0
-    result.add(rows_rejected=ingested.rejected, rows_read=done.rows_written + quarantined + dropped)
+    result.add(rows_rejected=ingested.rejected, rows_read=done.counts.total + quarantined + dropped, rows_filtered=0)
     return True
 
 

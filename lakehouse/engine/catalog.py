@@ -59,6 +59,7 @@ def read_table(
     timestamp: str | None = None,
 ) -> DataFrame:
     """The table as it is, or was at a version or time; of a companion only the rows that exist."""
+    hiding.hide_marked(project)
     environment = project.environment
     path = environment.table_path(name)
     if Log.open(path, environment.storage) is None:

@@ -13,10 +13,10 @@ from lakehouse.engine.run import Run
 from lakehouse.errors import DataError, StepError
 from lakehouse.names import TableName, quoted
 from lakehouse.planning.batches import cut, limits, overwrites
-from lakehouse.planning.decide import Batch
 from lakehouse.planning.definition import definition
 from lakehouse.planning.known import BRONZE
 from lakehouse.planning.steps import Plan, Step
+from lakehouse.planning.work import Batch
 from lakehouse.state.observe import State, listed, observe
 
 if TYPE_CHECKING:

@@ -19,16 +19,17 @@ from lakehouse.control import upkeep
 from lakehouse.control.audit import Audit
 from lakehouse.control.locks import locked
 from lakehouse.control.store import Control
+from lakehouse.control.tables import STEPS
 from lakehouse.engine.loop import Deadline, Limits, run_steps
 from lakehouse.engine.points import point
 from lakehouse.engine.results import Event, Listener, RunResult, Status, StepResult
 from lakehouse.engine.run import Run
-from lakehouse.engine.step import perform
+from lakehouse.engine.step import Perform, perform
 from lakehouse.errors import LakehouseError, TransientError
 from lakehouse.planning.steps import Plan, Step
 from lakehouse.redaction import redacted
 from lakehouse.spec.environment import Environment
-from lakehouse.state.known import NOT_AGAIN, Again
+from lakehouse.state.asked import NOTHING_ASKED, Asked
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,11 +45,13 @@ def execute(
     plan: Plan,
     spark: SparkSession | None = None,
     *,
-    again: Again = NOT_AGAIN,
+    asked: Asked = NOTHING_ASKED,
     listener: Listener | None = None,
     log_level: str = "info",
+    perform: Perform = perform,
+    command: str = "run",
 ) -> RunResult:
-    """Run the chosen steps of the plan under the locks of their tables.
+    """Run the chosen steps of the plan under the locks of their tables; `perform` is what `command` does with each.
 
     Raises LockTaken and MachineError before any step starts; failures of steps are in the result. An interrupt stops
     what is running, writes the audit rows and is raised again.
@@ -58,7 +61,7 @@ def execute(
     control = Control(environment.control_path, environment.storage)
     audit = Audit(control)
     began = time.monotonic()
-    run = Run(plan, control, lambda _: None, again=again, given=spark)
+    run = Run(plan, control, lambda _: None, asked=asked, given=spark)
     result = RunResult(run.id, environment.name, run.started_at, lake=environment.lake_path)
     stop = threading.Event()
 
@@ -74,9 +77,10 @@ def execute(
         run.cancel_all()
 
     run.tell = tell
-    with locked(control.root, plan.selected, run=run.id), _log_file(run, log_level):
+    before = {step.spec.renamed_from for step in plan.chosen() if step.spec.renamed_from is not None}
+    with locked(control.root, plan.selected | before, run=run.id), _log_file(run, log_level):
         run.pin()
-        _write_run(audit, run, Status.RUNNING)
+        _write_run(audit, run, command, Status.RUNNING)
         try:
             with Deadline(_run_timeout(plan)) as deadline:
                 deadline.on_expiry = end
@@ -99,7 +103,7 @@ def execute(
             result.steps = {s.name: result.steps[s.name] for s in plan.chosen() if s.name in result.steps}
             result.seconds = time.monotonic() - began
             result.used_spark = run.used_spark
-            _write_run(audit, run, result.status, result)
+            _write_run(audit, run, command, result.status, result)
             audit.flush()
             upkeep.upkeep(control, retain=environment.history.retain or RETAIN)
     return result
@@ -127,7 +131,7 @@ def _run_timeout(plan: Plan) -> timedelta | None:
 # --- audit --------------------------------------------------------------------------------------------------------
 
 
-def _write_run(audit: Audit, run: Run, status: Status, result: RunResult | None = None) -> None:
+def _write_run(audit: Audit, run: Run, command: str, status: Status, result: RunResult | None = None) -> None:
     environment: Environment = run.plan.project.environment
     audit.add(
         "runs",
@@ -136,7 +140,7 @@ def _write_run(audit: Audit, run: Run, status: Status, result: RunResult | None 
         attempt=1,
         project=str(run.plan.project.root),
         environment=environment.name,
-        command="run",
+        command=command,
         selection=" ".join(str(s.name) for s in run.plan.chosen()),
         started_at=run.started_at,
         finished_at=datetime.now(UTC) if result else None,
@@ -173,13 +177,15 @@ def _write_step(audit: Audit, run: Run, result: StepResult) -> None:
             definition=step.definition,
             offsets=dict(result.offsets),
             files_read=result.files_read,
-            rows_read=result.rows_read,
-            rows_written=result.rows_written,
-            rows_rejected=result.rows_rejected,
-            rows_dropped=result.rows_dropped,
+            **{name: getattr(result, name) for name in STEPS.columns if name.startswith("rows_")},
             started_at=result.started_at,
             finished_at=ended,
-            metrics={"seconds": result.seconds, "commits": result.commits, "warnings": result.warnings},
+            metrics={
+                "seconds": result.seconds,
+                "commits": result.commits,
+                "warnings": result.warnings,
+                "not_stored": list(result.not_stored),
+            },
             error=str(result.error) if result.error else None,
         )
         for rule in result.expectations:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lakehouse.redaction import is_hidden, java_pattern
+from lakehouse.redaction import hide_rows, is_hidden, java_pattern
 from lakehouse.spec.late import is_for_launch
+from lakehouse.spec.load import Project
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -22,6 +23,12 @@ _NAMES = (
     "private[._-]?key"
 )
 _ADDRESSES = "(?i)url"
+
+
+def hide_marked(project: Project) -> None:
+    """Let no error quote rows where a column of the project is marked `pii` (S60)."""
+    if any(column.pii for table in project.tables.values() for column in (table.schema_ or {}).values()):
+        hide_rows()
 
 
 def redaction(conf: Mapping[str, str]) -> dict[str, str]:

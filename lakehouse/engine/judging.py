@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
+from lakehouse.engine import remembering
+from lakehouse.engine.frames import options_of
 from lakehouse.engine.run import Run
 from lakehouse.errors import SpecError
 from lakehouse.lake import increment
 from lakehouse.lake.log import Log
+from lakehouse.lake.table import WIDENING
 from lakehouse.lake.target import Target
 from lakehouse.names import TableName
 from lakehouse.planning.definition import stored_columns
@@ -76,15 +79,18 @@ class _Stored:
 
     def after(self, frame: DataFrame) -> After:
         """What a commit of these rows, less those that are `OUT`, would leave."""
-        there = self.there if self.step.incremental else None
+        there = self.there if self.step.keeps else None
         target = target_of(self.step, self.log, frame, empty=there is None)
-        found: After = self.way.after(frame, there, target, self.step.options)
+        more: tuple[DataFrame | None, ...] = ()
+        if remembering.remembers(self.run, self.step, frame):
+            more = (remembering.known(self.run, self.step, self.log, self.session),)
+        found: After = self.way.after(frame, there, target, options_of(self.run, self.step), *more)
         return found
 
     def new(self, frame: DataFrame) -> NewTable:
         """The answers to what rules about the table ask."""
         columns = {name: column.type for name, column in stored_columns(self.step, types_of(frame)).items()}
-        stored = dict(self.log.columns) if self.log is not None and self.step.incremental else {}
+        stored = dict(self.log.columns) if self.log is not None and self.step.keeps else {}
         folded = {name.casefold() for name in stored}
         added = {name: text for name, text in columns.items() if name.casefold() not in folded}
         return NewTable({**stored, **added}, self.rows, self.others)
@@ -93,13 +99,14 @@ class _Stored:
         """How many rows the table would have: from statistics where every row is one more, else by a job."""
         from pyspark.sql import functions as F
 
-        if condition is None and not self.replaces:
-            return accepted + (_rows_of(self.log, self.session) if self.step.incremental else 0)
+        if condition is None and not self.replaces and self.step.incremental == self.step.keeps:
+            return accepted + (rows_of(self.log, self.session) if self.step.incremental else 0)
         after = self.after(kept.withColumn(OUT, F.lit(False)))
-        if condition is not None:
-            there = 0 if after.rest is None else after.rest.where(condition).count()
-            return there + after.rows.where(F.col(STAYS) & condition).count()
-        return _rows_of(self.log, self.session) + after.rows.where(ADDS).count()
+        if condition is not None or after.removes or not self.replaces:
+            wanted = F.lit(True) if condition is None else condition
+            there = 0 if after.rest is None else after.rest.where(wanted).count()
+            return there + after.rows.where(F.col(STAYS) & wanted).count()
+        return rows_of(self.log, self.session) + after.rows.where(ADDS).count()
 
     def others(self, name: str) -> int | None:
         """The number of rows of another table, as this run left it or found it."""
@@ -107,10 +114,10 @@ class _Stored:
             log = self.run.open(TableName.parse(name))
         except (ValueError, SpecError):
             return None
-        return None if log is None else _rows_of(log, self.session)
+        return None if log is None else rows_of(log, self.session)
 
 
-def _rows_of(log: Log | None, session: SparkSession) -> int:
+def rows_of(log: Log | None, session: SparkSession) -> int:
     """Rows of a table from its files' statistics; counted where a file has none."""
     if log is None:
         return 0
@@ -118,6 +125,11 @@ def _rows_of(log: Log | None, session: SparkSession) -> int:
     if files["num_records"].null_count:
         return increment.pinned(session, log.path, log.version).count()
     return (pc.sum(files["num_records"]).as_py() or 0) - (pc.sum(files["deleted"]).as_py() or 0)
+
+
+def follows(step: Step) -> bool:
+    """Whether the table takes the types of what it reads, as they are and as they widen (S91)."""
+    return step.spec.schema_ is None and step.keeps and not step.is_bronze
 
 
 def target_of(
@@ -134,9 +146,10 @@ def target_of(
         log.path if log is not None else "",
         columns,
         stored,
+        log.version if log is not None else None,
         log.partitioned_by if log is not None else (),
         {**noted, **(comments or {})},
         empty=empty,
-        widens=log is not None and log.properties.get("delta.enableTypeWidening") == "true",
-        replace_schema=other and not step.incremental and step.spec.schema_ is None,
+        widens=log is not None and (log.properties.get(WIDENING) == "true" or follows(step)),
+        replace_schema=other and not step.keeps and step.spec.schema_ is None,
     )

@@ -89,7 +89,8 @@ def run_steps(
                     tell(Event("step finished", step.name, reason, done[step.name]))
                 finished = wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done if running else ()
                 for future in finished:
-                    done[running.pop(future).name] = future.result()
+                    step = running.pop(future)  # first: what it raises must not be met again and again
+                    done[step.name] = future.result()
             except (KeyboardInterrupt, SystemExit) as raised:
                 interrupt = raised
                 stop.set()

@@ -16,12 +16,14 @@ POINTS = (
     "ledger",  # Bronze: the batch is planned in `files`
     "planned",  # the attempt is written to `commits`
     "failed",  # Bronze: files that cannot be read are written to `files`
-    "companions",  # rejected rows are appended to the quarantine
+    "companions",  # rejected rows are appended to the quarantine, or tombstones to theirs
+    "marked",  # replay: the rows that it takes are marked in the quarantine
     "data",  # the signed commit
     "confirmed",  # the commit was read back and is written to `commits`
     "result",  # Bronze: the batch's outcome is written to `files`
     "listed",  # Bronze, with events: that all files were listed is written to `files`
     "drained",  # Bronze, with events: those that have been dealt with are removed
+    "replayed",  # replay: the rows that it took say so in the quarantine
     "maintenance",  # OPTIMIZE, VACUUM
     "cleaned",  # Bronze: files that left the source are written to `files`
     "audit",  # the control plane's rows about the step

@@ -19,6 +19,8 @@ from lakehouse.engine import session as sessions
 from lakehouse.engine.catalog import session_of
 from lakehouse.errors import OffsetError, StepError
 from lakehouse.lake.log import Log
+from lakehouse.lake.signature import Signature
+from lakehouse.lake.table import take_over
 from lakehouse.names import TableName
 from lakehouse.planning.batches import counted
 from lakehouse.sources.base import SourceFile
@@ -27,7 +29,7 @@ from lakehouse.spec.table import Table
 from lakehouse.state.ledger import stand
 from lakehouse.state.listing import look_up
 from lakehouse.state.observe import listed
-from lakehouse.state.place import Commits
+from lakehouse.state.place import Commits, place
 from lakehouse.state.rebuild import LOST, Stored, rebuild
 
 if TYPE_CHECKING:
@@ -75,8 +77,9 @@ def rebuilt(project: Project, name: TableName, spark: SparkSession | None) -> Re
     """Make what the ledger lacks from the table's own rows; a ledger that is not lost stays as it is.
 
     One aggregate of Spark's over four columns of the table; one row per file comes to the driver, as Arrow. Killed
-    before its one commit, it has changed nothing. Raises LockTaken when a run may write the table, and OffsetError
-    when the table's place cannot be told for another reason.
+    before its one commit, it has changed nothing; after it the table is noted to be this project's, if it was another
+    one's. Raises LockTaken when a run may write the table, and OffsetError when the table's place cannot be told for
+    another reason.
     """
     environment, table = project.environment, project.tables[name]
     control = Control(environment.control_path, environment.storage)
@@ -105,6 +108,7 @@ def rebuilt(project: Project, name: TableName, spark: SparkSession | None) -> Re
         if found.confirm:  # first: without the rows after it the table is still refused
             commits.confirm(control, log.table_id or "", found.confirm, table=str(name), run=run)
         ledger.rebuilt(found.rows, log.sequence or 0)
+        _take_over(session_of(project, spark), log, rows, control, run)
         left = {f.path for f in skipped} | known
         return RebuiltLedger(
             str(name),
@@ -115,6 +119,15 @@ def rebuilt(project: Project, name: TableName, spark: SparkSession | None) -> Re
             skipped=len(skipped),
             new=tuple(sorted(path for path in there if path not in left)),
         )
+
+
+def _take_over(spark: SparkSession, log: Log, rows: Commits, control: Control, run: str) -> None:
+    """This control plane is the one that knows the table from now on (S96); no commit where it was before."""
+    where = place(log, rows)
+    beside = Signature(
+        log.table_id or "", run, where.attempt, "alter", where.sequence, log.version, where.definition, where.offsets
+    )
+    take_over(spark, log, commits.project(control), beside)
 
 
 def _stored(project: Project, log: Log, rows: Commits, spark: SparkSession | None) -> list[Stored]:

@@ -83,7 +83,15 @@ class StepResult:
     rows_updated: int | None = None
     rows_rejected: int = 0
     rows_dropped: int = 0
+    rows_filtered: int | None = None
+    rows_superseded: int | None = None
+    rows_late: int | None = None
+    rows_equal: int | None = None
+    rows_deleted: int | None = None
+    rows_left_out: int | None = None
     rows_rescued: int = 0
+    not_stored: tuple[str, ...] = ()
+    """Columns of the input that `schema` does not name (S33)."""
     offsets: Mapping[str, Any] = field(default_factory=dict)
     expectations: list[ExpectationResult] = field(default_factory=list)
     maintenance: list[MaintenanceResult] = field(default_factory=list)
@@ -91,6 +99,8 @@ class StepResult:
     error: Exception | None = None
     retries: int = 0
     started_at: datetime | None = None
+    replayed: dict[str, str] = field(default_factory=dict)
+    """Of a replay: `_stage` of the rows that were taken -> what became of them."""
     samples: list[dict[str, str | None]] = field(default_factory=list)
     """Findings of the first rows that broke a rule because of which nothing was written."""
     seconds: float = 0.0

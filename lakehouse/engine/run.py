@@ -21,7 +21,7 @@ from lakehouse.planning.inputs import read_only
 from lakehouse.planning.late import date_of, with_values
 from lakehouse.planning.steps import Plan, Step
 from lakehouse.sources.base import FileSource
-from lakehouse.state.known import NOT_AGAIN, Again
+from lakehouse.state.asked import NOTHING_ASKED, Asked
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,7 +34,7 @@ class Run:
     plan: Plan
     control: Control
     tell: Listener
-    again: Again = NOT_AGAIN
+    asked: Asked = NOTHING_ASKED
     given: SparkSession | None = None
     id: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}")
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -43,6 +43,9 @@ class Run:
     _sessions: dict[TableName, SparkSession] = field(default_factory=dict)
     _spark: SparkSession | None = None
     _starting: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        hiding.hide_marked(self.plan.project)
 
     @property
     def log_file(self) -> Path | None:

@@ -95,6 +95,10 @@ SMALL: Mapping[str, str] = {
 }
 """For tables of a few rows that nobody else writes, where planning and compiling are the work."""
 
+EXCLUDED = "spark.sql.adaptive.optimizer.excludedRules"
+LOSES_COUNTS = "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"
+"""A rule that leaves out the rest of a query when a part of it gave no row, and with it what was counted there."""
+
 _CLASS_PATH, _JAVA_OPTIONS = "spark.driver.extraClassPath", "spark.driver.extraJavaOptions"
 _LEFTOVERS = {
     "spark.databricks.delta.write.txnAppId",
@@ -175,7 +179,8 @@ def step_session(spark: SparkSession, conf: Mapping[str, str]) -> SparkSession:
     fresh = _conf(step)
     changed = {key: value for key, value in theirs.items() if fresh.get(key) != value}
     speed = {key: value for key, value in SPEED.items() if key not in theirs}
-    wanted = {**changed, **speed, **MEANING, **conf}
+    excluded = {EXCLUDED: _joined(",", [LOSES_COUNTS], theirs.get(EXCLUDED))}
+    wanted = {**changed, **speed, **MEANING, **excluded, **conf}
     for key in fresh.keys() - theirs.keys() - wanted.keys():
         step.conf.unset(key)
     for key, value in wanted.items():

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SOURCE_FILE, SOURCE_MODIFIED, INGESTED_AT, BATCH = "_source_file", "_source_modified", "_ingested_at", "_batch"
 
+RAW_TEXT, RAW_FORMAT, RAW_FIELDS = "_raw", "_raw_format", "_raw_fields"
+"""Of a record in quarantine: its text, what that is (`csv`, `json`, `xml`), and of CSV the names of its fields."""
+
 
 @dataclass(frozen=True)
 class BatchRequest:
@@ -47,6 +50,9 @@ class BatchRequest:
     table has no columns but declared, hinted and partition columns."""
     look: bool = False
     """Count bad records although the leaf finds that there are none."""
+    texts: DataFrame | None = None
+    """Records of a quarantine that are read by their texts: `RAW_TEXT`, `RAW_FORMAT`, `RAW_FIELDS`, `_source_file`,
+    `_source_modified`, and hidden columns that go along. `files` then only say in which folders they were."""
     trusts: bool = False
     """Expect that no record is bad, and do not read the files once more to count: one that is fails the read, with an
     error that `surprised` knows."""

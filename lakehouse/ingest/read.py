@@ -13,15 +13,27 @@ from pyspark.sql import functions as F
 
 from lakehouse.errors import DataError, StepError, TransientError
 from lakehouse.ingest import new_types
-from lakehouse.ingest.batch import BATCH, INGESTED_AT, SOURCE_FILE, SOURCE_MODIFIED, BatchRequest, Ingested
+from lakehouse.ingest.batch import (
+    BATCH,
+    INGESTED_AT,
+    RAW_FIELDS,
+    RAW_FORMAT,
+    RAW_TEXT,
+    SOURCE_FILE,
+    SOURCE_MODIFIED,
+    BatchRequest,
+    Ingested,
+)
 from lakehouse.ingest.columns import HIDDEN, Plan, Rules, plan, rules
 from lakehouse.ingest.counting import Counts, count
 from lakehouse.ingest.decoding import doubtful, settled
 from lakehouse.ingest.files import failed_file, unchanged, unreadable
 from lakehouse.ingest.select import of_files, selected
-from lakehouse.ingest.values import BAD, FAILURES, placed
+from lakehouse.ingest.texts import along, scan_texts
+from lakehouse.ingest.values import BAD, KIND, NAMES, placed
 from lakehouse.lake.errors import blames_data, causes, first_line, translate
 from lakehouse.names import quoted
+from lakehouse.quality.records import FAILURES
 from lakehouse.sources.fields import RAW, Field, Part, Scan
 
 _ROUNDS = 3
@@ -63,6 +75,14 @@ def read_batch(spark: SparkSession, request: BatchRequest) -> Ingested:
             failed |= found
             files = [file for file in files if file.path not in found]
     raise AssertionError("every round takes a file away")
+
+
+def read_records(spark: SparkSession, request: BatchRequest) -> Ingested:
+    """Read the records of `request.texts` as `read_batch` reads those of files; what is bad is in `bad`, also hidden.
+
+    Spark jobs: one for the kinds of texts, one or two for each kind, and one aggregate, which counts.
+    """
+    return _read(spark, request, rules(request), {})
 
 
 def blamed(spark: SparkSession, request: BatchRequest, error: Exception) -> dict[str, str]:
@@ -151,6 +171,8 @@ def _read(spark: SparkSession, request: BatchRequest, settings: Rules, failed: d
 
 
 def _scan(spark: SparkSession, request: BatchRequest, settings: Rules) -> Scan:
+    if request.texts is not None:
+        return scan_texts(spark, request, settings.wanted)
     leaf: Any = importlib.import_module(f"lakehouse.sources.{request.source.format}")  # type: ignore[attr-defined]
     scan: Scan = leaf.scan(spark, request.source, request.files, settings.wanted)
     if request.rows is None:
@@ -191,15 +213,22 @@ def _frames(
 ) -> tuple[DataFrame, DataFrame | None]:
     """The rows to load and the bad records."""
     uncounted = counts.rows is None and not scan.clean
+    hidden = along(request.texts)
     parts = [
-        placed(part, columns.places[i], columns, settings, request, [f"({_doubt(part, uncounted)}) AS {_DOUBTFUL}"])
+        placed(
+            part, columns.places[i], columns, settings, request,
+            [f"({_doubt(part, uncounted)}) AS {_DOUBTFUL}", *hidden],
+        )
         for i, part in enumerate(scan.parts)
-    ] or [_no_rows(spark, columns, settings)]
+    ] or [_no_rows(spark, columns, settings)]  # fmt: skip
     rows = reduce(DataFrame.union, parts)
     if not counts.rejected:
-        return rows.where(_still_good()).drop(RAW, BAD, _DOUBTFUL), None
+        return rows.where(_still_good()).drop(RAW, BAD, KIND, NAMES, _DOUBTFUL), None
     bad = rows.where(F.col(BAD).isNotNull()).select(
-        F.col(RAW).alias("_raw"),
+        *hidden,
+        F.col(RAW).alias(RAW_TEXT),
+        F.col(KIND).alias(RAW_FORMAT),
+        F.col(NAMES).alias(RAW_FIELDS),
         SOURCE_FILE,
         SOURCE_MODIFIED,
         F.col(BAD).alias("_failures"),
@@ -207,7 +236,7 @@ def _frames(
     )
     if request.on_bad_record == "fail":
         _refuse_bad(bad, counts.rejected)
-    good = rows.where(F.col(BAD).isNull()).drop(RAW, BAD, _DOUBTFUL)
+    good = rows.where(F.col(BAD).isNull()).drop(RAW, BAD, KIND, NAMES, _DOUBTFUL)
     return good, bad if request.on_bad_record == "quarantine" else None
 
 
@@ -241,6 +270,8 @@ def _no_rows(spark: SparkSession, columns: Plan, settings: Rules) -> DataFrame:
         nothing.cast("string").alias(settings.rescued_column),
         nothing.cast("string").alias(RAW),
         nothing.cast(FAILURES).alias(BAD),
+        nothing.cast("string").alias(KIND),
+        nothing.cast("array<string>").alias(NAMES),
         F.lit(False).alias(_DOUBTFUL),
     )
 

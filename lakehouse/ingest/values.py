@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,13 +14,15 @@ from lakehouse.ingest.batch import BATCH, INGESTED_AT, SOURCE_FILE, SOURCE_MODIF
 from lakehouse.ingest.columns import Plan, Rules
 from lakehouse.names import quoted
 from lakehouse.quality.casts import strict_cast
+from lakehouse.quality.records import FAILURES
 from lakehouse.sources.conform import way
 from lakehouse.sources.fields import FILE, MODIFIED, RAW, Field, Part, Wanted
 from lakehouse.sources.nested import MICROSECONDS, as_texts, broken, parsed
 
 BAD = "__bad"
 """Why the row is not loaded: an array of failures, NULL for a good row."""
-FAILURES = "array<struct<name:string,column:string,value:string,message:string>>"
+KIND, NAMES = "__kind", "__names"
+"""What the text in `RAW` is, and of CSV the names of its fields."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ def placed(
         _rescued(rescued).alias("__rescued"),
         raw.alias("__text"),
         _failures(part, [(name, F.expr(broke)) for name, broke in breaks]).alias("__failures"),
+        F.when(F.col(RAW).isNotNull(), part.kind).otherwise("json").alias("__kind_of_text"),
+        _names(part).alias("__names_of_fields"),
     )
     return frame.selectExpr(
         *[f"{texts.get(name) or f'CAST(NULL AS {text})'} AS {quoted(name)}" for name, text in plan.columns.items()],
@@ -90,6 +95,8 @@ def placed(
         f"__rescued AS {quoted(rules.rescued_column)}",
         f"__text AS {RAW}",
         f"__failures AS {BAD}",
+        f"__kind_of_text AS {KIND}",
+        f"__names_of_fields AS {NAMES}",
         *extra,
     )
 
@@ -210,6 +217,15 @@ def _failures(part: Part, breaks: Sequence[tuple[str, Column]]) -> Column:
         found = F.filter(F.array(*nulls), lambda failure: failure.isNotNull())
         failures = F.coalesce(failures, F.when(F.size(found) > 0, found))
     return failures.cast(FAILURES)
+
+
+def _names(part: Part) -> Column:
+    nothing = F.lit(None).cast("array<string>")
+    if part.kind != "csv":
+        return nothing
+    # one literal, however many there are
+    names = F.from_json(F.lit(json.dumps([item.name for item in part.fields])), "array<string>")
+    return F.when(F.col(RAW).isNotNull(), names)
 
 
 def _as_json(part: Part) -> Column:

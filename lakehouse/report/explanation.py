@@ -25,6 +25,8 @@ def show(console: Console, explanation: Explanation) -> None:
             layer = item.step.name.layer
             console.print(Text(f"\n{layer}", style="bold"))
         _step(console, item)
+    if explanation.gone:
+        console.print(Text(f"\n{explanation.told_gone}", style="yellow"))
     busy = sum(item.action not in ("idle", "refuses") for item in explanation.steps)
     then = sum(item.action == "idle" and bool(item.condition) for item in explanation.steps)
     more = f", {then} more if those bring rows" if then else ""

@@ -29,7 +29,7 @@ def mermaid(explanation: Explanation) -> str:
     lines += [f'  {_id(name)}["{name}"]' for name in outside]
     for item in explanation.steps:
         reads = {read.table for read in item.step.reads}
-        ways = [(name, "-->") for name in (read.table for read in item.step.reads)]
+        ways = [(name, "-->") for name in dict.fromkeys(read.table for read in item.step.reads)]
         ways += [(name, "-.->") for name in sorted(item.step.after - reads) if name in shown]
         lines += [f"  {_id(name)} {arrow} {_id(item.step.name)}" for name, arrow in ways]
     used = dict.fromkeys(item.action for item in explanation.steps)

@@ -95,6 +95,12 @@ def figures(result: StepResult) -> str:
         (result.rows_updated, "updated"),
         (result.rows_rejected or None, "rejected"),
         (result.rows_dropped or None, "dropped"),
+        (result.rows_filtered, "filtered"),
+        (result.rows_superseded, "superseded"),
+        (result.rows_late, "late"),
+        (result.rows_equal, "equal"),
+        (result.rows_deleted, "deleted"),
+        (result.rows_left_out, "left out"),
         (result.rows_rescued or None, "with rescued values"),
     ):
         if value is not None and (value or what in ("read", "written")):

@@ -10,10 +10,12 @@ from pydantic import BaseModel, RootModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from lakehouse.cleanse.base import RULES, Rule
+from lakehouse.cleanse.examples import EXAMPLES
 from lakehouse.maintenance import Maintenance
 from lakehouse.quality.core import EXPECTATIONS
 from lakehouse.quality.core.base import CoreExpectation
 from lakehouse.quality.models import Expectation
+from lakehouse.report.examples import shown
 from lakehouse.report.kinds import choices, default_of, kind_of, models_in, written_as
 from lakehouse.sources.auto_loader import AutoLoader
 from lakehouse.sources.base import FileSource, Source
@@ -35,6 +37,8 @@ class Section:
     rows: Sequence[tuple[str, str, str, str]] = ()
     """Key, type, default, description."""
     later: bool = False
+    example: str = ""
+    """Shown behind the keys."""
 
     def markdown(self, level: int = 2) -> str:
         """The section with its heading."""
@@ -45,6 +49,7 @@ class Section:
             lines = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
             lines += [f"| {' | '.join(_cell(part) for part in row)} |" for row in self.rows]
             parts.append("\n".join(lines))
+        parts += [self.example] if self.example else []
         return "\n\n".join(parts)
 
 
@@ -74,7 +79,9 @@ _INTRO = {
     "sources": "What stands under `source` of a Bronze table. `format` says which source it is.",
     "auto_loader": "Every new file once, found by listing. The default way in: `auto_loader: {}` says the same.",
     "copy_into": "Named files, or those of a pattern, each once. Keys of `copy_into` of a Bronze table.",
-    "cleanse": "Entries of `cleanse`, run in order. Each is a map of one key: `- trim: [carrier, origin]`.",
+    "cleanse": "Entries of `cleanse`, run in order. Each is a map of one key: `- trim: [carrier, origin]`. The "
+    "examples have the rows before and after the rule; what is *rejected* breaks a check of the rule, and its row goes "
+    "to the quarantine table.",
     "expectations": "Entries of `expectations`: a name, and one of the rules below, or a condition in SQL.",
     "writing": "How rows get into a table; at most one of these keys. Without one, rows that are read by `source` or "
     "`from` are appended, and a `sql` overwrites.",
@@ -156,7 +163,8 @@ def _sources() -> Iterator[Section]:
 def _rule(rule: Rule) -> Section:
     made = section(rule.args, rule.word, text=rule.summary)
     notes = " Not in a step that reads only what is new." if rule.whole else ""
-    return Section(rule.word, made.text + notes, made.rows, later=not rule.available or made.later)
+    later = not rule.available or made.later
+    return Section(rule.word, made.text + notes, made.rows, later, shown(EXAMPLES[rule.word]))
 
 
 def _expectations() -> Iterator[Section]:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from lakehouse.control.tables import STEPS
 from lakehouse.engine.results import ExpectationResult, RunResult, Status
 from lakehouse.errors import LakehouseError
 from lakehouse.report.progress import STYLES
@@ -97,11 +98,7 @@ def to_dict(result: RunResult) -> dict[str, Any]:
                 "version": s.version,
                 "commits": s.commits,
                 "files_read": s.files_read,
-                "rows_read": s.rows_read,
-                "rows_written": s.rows_written,
-                "rows_updated": s.rows_updated,
-                "rows_rejected": s.rows_rejected,
-                "rows_dropped": s.rows_dropped,
+                **{name: getattr(s, name) for name in STEPS.columns if name.startswith("rows_")},
                 "seconds": round(s.seconds, 3),
                 "retries": s.retries,
                 "warnings": s.warnings,

@@ -23,7 +23,7 @@ from lakehouse.sources.reading import file_columns, load, reader
 from lakehouse.sources.stores import raise_if_away
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 _NAME = re.compile(r"(?!(?:true|false|null|none|nan)\Z)[^\W\d]", re.IGNORECASE)
 """How a text begins that may be a column's name and is no other value."""
@@ -82,6 +82,41 @@ def scan(spark: SparkSession, options: Options, files: Sequence[SourceFile], wan
             shapes[_Shape(tuple(names), encoding, lines)].append(file)
     parts = [_part(spark, options, shape, group) for shape, group in shapes.items()]
     return Scan(parts, failed, warnings)
+
+
+def of_texts(
+    spark: SparkSession, options: Options, records: DataFrame, wanted: Wanted, along: Sequence[str] = ()
+) -> list[Part]:
+    """Records by their texts in the column `value`, each alone, those with the same names in `names` together.
+
+    A short Spark job finds the names. Columns `along` go along.
+    """
+    from pyspark.sql import functions as F
+
+    shapes = [row[0] for row in records.select("names").distinct().collect()]
+    return [_of_texts(options, records.where(F.col("names") == F.lit(names)), names, along) for names in shapes]
+
+
+def _of_texts(options: Options, records: DataFrame, names: Sequence[str], along: Sequence[str]) -> Part:
+    from pyspark.sql import functions as F
+    from pyspark.sql.types import StringType, StructField, StructType
+
+    schema = StructType([StructField(f"c{i}", StringType()) for i in range(len(names))])
+    how = {**_reader_options(options, _Shape(tuple(names), "UTF-8", "")), "encoding": "UTF-8"}
+    ours = ("charset", "linesep", "multiline", "header", "columnpruning")
+    how = {name: value for name, value in how.items() if name.casefold() not in ours}
+    row = F.from_csv(F.col("value"), StructType([*schema.fields, StructField(RAW, StringType())]).toDDL(), how)
+    frame = records.withColumn("row", row)
+    bad = F.col("row").isNull() | F.col("row").getField(RAW).isNotNull() | ~F.col("value").rlike(r"\S")
+    frame = frame.select(
+        *[F.col("row").getField(name).alias(name) for name in schema.fieldNames()],
+        F.when(bad, F.col("value")).alias(RAW), FILE, MODIFIED, *along,
+    )  # fmt: skip
+    return Part(frame, [Field(name, f"c{i}") for i, name in enumerate(names)], _complaint(names), "csv")
+
+
+def _complaint(names: Sequence[str]) -> str:
+    return f"the record does not have {len(names)} field{'s' if len(names) != 1 else ''}"
 
 
 def doubts(options: Options, file: SourceFile, storage: Mapping[str, str]) -> list[str]:
@@ -171,7 +206,8 @@ def _part(spark: SparkSession, options: Options, shape: _Shape, files: Sequence[
     return Part(
         frame.toDF(*[f"c{i}" for i in range(len(names))], "__spark_raw", RAW, FILE, MODIFIED).drop("__spark_raw"),
         [Field(name, f"c{i}") for i, name in enumerate(names)],
-        f"the record does not have {len(names)} field{'s' if len(names) != 1 else ''}",
+        _complaint(names),
+        "csv",
         encoding=shape.encoding,
     )
 

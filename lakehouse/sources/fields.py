@@ -61,6 +61,8 @@ class Part:
     fields: Sequence[Field]
     complaint: str
     """Why a record is bad, in words: it stands in the quarantine."""
+    kind: str = "json"
+    """What the text in `RAW` is: `json`, `csv`, of which the fields have their names from elsewhere, or `xml`."""
     encoding: str = ""
     """By what the reader made texts of bytes, with U+FFFD for what is no text; empty: that would be a bad record."""
     undecoded: str = ""

@@ -27,10 +27,17 @@ class JsonColumn:
     """Only where none of these fields has a value: theirs is the column."""
 
 
-def from_text(records: DataFrame, columns: Sequence[JsonColumn], how: Mapping[str, str], unseen: Column) -> DataFrame:
+def from_text(
+    records: DataFrame,
+    columns: Sequence[JsonColumn],
+    how: Mapping[str, str],
+    unseen: Column,
+    along: Sequence[str] = (),
+) -> DataFrame:
     """Records with their texts as `value` -> rows with these columns, and `RAW`, `FILE`, `MODIFIED`.
 
-    `how` are the parser's options; a record for which `unseen` is true is bad.
+    `how` are the parser's options; a record for which `unseen` is true is bad. Columns of the records that are to go
+    `along` do.
     """
     from pyspark.sql import functions as F
     from pyspark.sql.types import ArrayType, StringType, StructField, StructType
@@ -65,10 +72,9 @@ def from_text(records: DataFrame, columns: Sequence[JsonColumn], how: Mapping[st
     frame = frame.withColumn(RAW, F.when(bad, F.col("value")))
     nothing = F.array(F.lit(None).cast(renamed))
     frame = frame.withColumn("__row", F.explode(F.when(F.col(RAW).isNotNull(), nothing).otherwise(F.col("__rows"))))
-    frame = frame.select(
-        *[restored(F.col("__row").getField(name)).alias(name) for name in renamed.fieldNames()], RAW, FILE, MODIFIED
-    )
-    return frame.select(*[_value(column, place) for column in columns], RAW, FILE, MODIFIED)
+    others = (RAW, FILE, MODIFIED, *along)
+    texts = [restored(F.col("__row").getField(name)).alias(name) for name in renamed.fieldNames()]
+    return frame.select(*texts, *others).select(*[_value(column, place) for column in columns], *others)
 
 
 def _value(column: JsonColumn, place: dict[str, str]) -> Column:

@@ -115,6 +115,15 @@ def _records(spark: SparkSession, options: Options, files: Sequence[SourceFile])
     return frame.where(begins | F.col("value").rlike(r"\S"))  # a pattern costs
 
 
+def of_texts(
+    spark: SparkSession, options: Options, records: DataFrame, wanted: Wanted, along: Sequence[str] = ()
+) -> list[Part]:
+    """Records by their texts in the column `value`, each alone; ONE Spark job. Columns `along` go along."""
+    found = _infer(spark, options, records, wanted.infer)
+    fields, columns = _fields(found.schema, wanted)
+    return [Part(from_text(records, columns, _parser_options(options), _unseen(options), along), fields, _COMPLAINT)]
+
+
 def _infer(spark: SparkSession, options: Options, records: DataFrame, typed: bool) -> _Found:
     from pyspark.sql import DataFrame
     from pyspark.sql import functions as F

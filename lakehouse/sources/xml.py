@@ -170,17 +170,35 @@ def _records(spark: SparkSession, options: Options, files: Sequence[SourceFile],
         with _any_charset(spark):
             frame = frame.withColumn("value", F.decode(F.col("value").cast("binary"), encoding))
         exact = F.lit(False)
+    text = F.regexp_replace(text, "^\ufeff", "").alias("text")
+    return _pieces(options, frame.select(text, exact.alias("exact"), *file_columns(frame, files)))
+
+
+def of_texts(
+    spark: SparkSession, options: Options, records: DataFrame, wanted: Wanted, along: Sequence[str] = ()
+) -> list[Part]:
+    """Records by their texts in the column `value`, each alone; ONE Spark job. Columns `along` go along."""
+    from pyspark.sql import functions as F
+
+    texts = records.select(F.col("value").alias("text"), F.lit(True).alias("exact"), FILE, MODIFIED, *along)
+    pieces = _pieces(options, texts, along)
+    wanted = replace(wanted, special=partial(elements.element, options.value_tag))
+    return [_part(options, pieces, _infer(spark, options, pieces), wanted, along)]
+
+
+def _pieces(options: Options, texts: DataFrame, along: Sequence[str] = ()) -> DataFrame:
+    """What may be records in each text, or the text itself where there is none and it is not empty."""
+    from pyspark.sql import functions as F
+
     rows = markup.rows(options.option("rowTag"), options.flag("ignoreNamespace"))
-    frame = frame.select(
-        F.regexp_replace(text, "^\ufeff", "").alias("text"), exact.alias("exact"), *file_columns(frame, files)
-    )
-    frame = frame.withColumn("pieces", markup.pieces(F.col("text"), rows))
+    frame = texts.withColumn("pieces", markup.pieces(F.col("text"), rows))
     nothing = (F.size("pieces") == 0) & F.col("text").rlike(r"\S") & ~markup.is_xml(F.col("text"))
-    frame = frame.select(
-        F.explode(F.when(nothing, F.array("text")).otherwise(F.col("pieces"))).alias("value"), "exact", FILE, MODIFIED
-    )
+    if along:  # what stands for a record is one, whatever it says
+        nothing = F.size("pieces") == 0
+    found = F.explode(F.when(nothing, F.array("text")).otherwise(F.col("pieces")))
+    frame = frame.select(found.alias("value"), "exact", FILE, MODIFIED, *along)
     lost = ~F.col("exact") & F.contains("value", F.lit("\ufffd"))
-    return frame.select("value", (markup.whole(F.col("value"), rows) & ~lost).alias("whole"), FILE, MODIFIED)
+    return frame.select("value", (markup.whole(F.col("value"), rows) & ~lost).alias("whole"), FILE, MODIFIED, *along)
 
 
 @contextmanager
@@ -209,7 +227,13 @@ def _infer(spark: SparkSession, options: Options, records: DataFrame) -> list[St
     return [field for field in fields if field.name not in (_CORRUPT, options.attribute_prefix + _MARK)]
 
 
-def _part(options: Options, records: DataFrame, found: Sequence[StructField], wanted: Wanted) -> Part:
+def _part(
+    options: Options,
+    records: DataFrame,
+    found: Sequence[StructField],
+    wanted: Wanted,
+    along: Sequence[str] = (),
+) -> Part:
     from pyspark.sql import functions as F
     from pyspark.sql.types import DataType, StringType, StructField, StructType
 
@@ -238,8 +262,8 @@ def _part(options: Options, records: DataFrame, found: Sequence[StructField], wa
         fields.append(replace(one, placed=placed))
         columns += made
     bad = row.isNull() | row.getField(_CORRUPT).isNotNull()
-    frame = frame.select(*columns, F.when(bad, F.col("value")).alias(RAW), FILE, MODIFIED)
-    return Part(frame, fields, f"the record is not one whole element <{options.option('rowTag')}>")
+    frame = frame.select(*columns, F.when(bad, F.col("value")).alias(RAW), FILE, MODIFIED, *along)
+    return Part(frame, fields, f"the record is not one whole element <{options.option('rowTag')}>", "xml")
 
 
 def _parser_options(options: Options) -> dict[str, str]:

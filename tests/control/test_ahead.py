@@ -29,6 +29,7 @@ def written(control: Control) -> Control:
         for table_id in ("t1", "it's", "other", "t3")[number:]:
             seen = Confirmation(number, f"a{number}", number + 1, {"x": {"version": number}})
             commits.confirm(control, table_id, [seen], table="x", run="r")
+    commits.project(control)
     ledger = Ledger.open(control, "t1", table="x")
     ledger.base = 0
     ledger.plan(1, "a1", [ONE])
@@ -71,10 +72,10 @@ def test_one_query_brings_the_rows_of_all(written: Control, queries: list[str]) 
     for table_id in IDS:
         commits.read(ahead, table_id)
         Ledger.open(ahead, table_id, table="x")
-    assert len(queries) == 2
+    assert len(queries) == 3, "of commits, of files, and once of the project's id"
     ahead.expect(["other"])
     assert len(commits.read(ahead, "other").confirmed) == 3
-    assert len(queries) == 3
+    assert len(queries) == 4
 
 
 def test_it_stays_at_its_first_look(written: Control) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
+from lakehouse.control import commits
 from lakehouse.control.store import Control, PlanConflict, to_arrow
 from lakehouse.control.tables import FILES, FORMAT_PROPERTY, TABLES
 from lakehouse.errors import MachineError
@@ -155,3 +157,21 @@ def test_many_processes_write_at_once_and_nothing_is_lost_or_doubled(control: Co
     assert [c.wait(120) for c in children] == [0] * 4
     rows = control.read("runs").to_pylist()
     assert sorted((r["run_id"], r["process"]) for r in rows) == [(str(n), i) for n in range(4) for i in range(15)]
+
+
+def test_many_that_come_first_at_once_agree_on_the_projects_id(tmp_path: Path) -> None:
+    for number in range(5):
+        found: list[str] = []
+        start = threading.Barrier(6)
+        root = f"{tmp_path}/{number}/_lakehouse"
+
+        def one(root: str = root, found: list[str] = found, start: threading.Barrier = start) -> None:
+            start.wait()
+            found.append(commits.project(Control(root)))
+
+        threads = [threading.Thread(target=one) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [commits.project(Control(root))] * 6

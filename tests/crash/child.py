@@ -38,6 +38,8 @@ class Task:
     """False: it runs beside others, as on an object store, where locks only save work."""
     after: float | None = None
     """Instead of at a point: so many seconds after the run began."""
+    replays: bool = False
+    """The rejected rows of the table are replayed, instead of a run."""
 
 
 def main(task: Task, output: Path) -> None:
@@ -69,7 +71,10 @@ def main(task: Task, output: Path) -> None:
             killer = threading.Timer(task.after, os.kill, (os.getpid(), signal.SIGKILL))
             killer.daemon = True
             killer.start()
-        lakehouse.run(found, spark=spark, select=task.select)
+        if task.replays:
+            lakehouse.replay(found, task.table, spark)
+        else:
+            lakehouse.run(found, spark=spark, select=task.select)
 
 
 def connected(port: int, secret: str) -> SparkSession:

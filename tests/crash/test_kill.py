@@ -20,8 +20,9 @@ from tests.crash import guards, lakes, meanwhile, project
 from tests.crash.child import Task
 from tests.crash.test_kill_cleaned import CLEANED
 from tests.crash.test_kill_drained import DRAINED
+from tests.crash.test_kill_replayed import REPLAYED
 
-ELSEWHERE = {CLEANED, *DRAINED}
+ELSEWHERE = {CLEANED, *DRAINED, *REPLAYED}
 """Points of which other files have the tests."""
 UPSTREAM = {"bronze": "", "silver": "bronze.orders", "gold": "bronze.orders silver.orders"}
 """Layer -> what a table of it reads."""

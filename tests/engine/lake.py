@@ -46,6 +46,10 @@ class Lake:
                 parts += [f"{layer}:\n", *(f"  {n}:\n{indent(text.strip(), '    ')}\n" for n, text in tables.items())]
         self._write("pipelines/test.yaml", "".join(parts))
 
+    def forget(self, layer: str, name: str) -> None:
+        """Take a table out; `tables` writes the file."""
+        del self._layers[layer][name]
+
     def bronze(self, name: str = "a", more: str = "", hints: str = "id: int, n: int", options: str = "") -> None:
         """A Bronze table over the CSV files of its landing folder."""
         text = f'source: {{format: csv, path: "${{landing}}/{name}", options: {{header: true}}}}\n'

@@ -13,7 +13,7 @@ from lakehouse.engine.results import StepResult
 from lakehouse.engine.run import Run
 from lakehouse.lake.log import Log
 from lakehouse.planning.compile import compile as compile_
-from lakehouse.planning.decide import Work
+from lakehouse.planning.work import Work
 from lakehouse.state.place import Place
 
 TEXT = "pipeline: p\nbronze:\n  a: {source: {format: csv, path: landing}}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lakehouse import redaction
 from tests.engine.lake import Lake
 
 
@@ -55,3 +56,15 @@ def test_an_error_that_no_rule_is_to_blame_for_names_none(one_row: Lake) -> None
     one_row.tables(silver={"s": "from: bronze.a\ncleanse: [{derive: {twice: n * 2}}]"})
     result = one_row.run(ok=False, select="silver.s")
     assert "(in `" not in str(result["silver.s"].error)
+
+
+def test_s60_no_value_of_a_table_with_a_marked_column_is_in_errors_audit_or_log(lake: Lake) -> None:
+    lake.bronze(hints="id: int")
+    lake.file("1.csv", "1,Smith77,x")
+    said = failing(lake, "cleanse: [{derive: {d: 'cast(n AS date)'}}]\nschema: {id: int, d: {type: date, pii: true}}")
+    assert "The value '***'" in said
+    assert "(in `derive: {d: cast(n AS date)}`)" in said
+    written = [path for path in (lake.root / "lake" / "_lakehouse").rglob("*") if path.is_file()]
+    assert any(path.suffix == ".log" for path in written)
+    redaction.forget()
+    assert [path.name for path in written if b"Smith77" in path.read_bytes()] == []

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 TABLES = {
     "silver": {
         "plain": "from: bronze.a\ncleanse: [{trim: t}]",
+        "joined": "from: bronze.a\ncleanse: [{join: {table: bronze.p, using: id, select: name}}]",
         "rules": "from: bronze.a\nschema: {id: {type: int, nullable: false}, n: int, t: string}\n"
         "expectations: {positive: {expect: n > 0, on_violation: quarantine}}",
         "figures": "from: bronze.a\nschema: {id: int, n: int, t: string}\nexpectations:\n"
@@ -26,6 +27,8 @@ TABLES = {
         "unique": "from: bronze.a\nschema: {id: int, n: int, t: string}\n"
         "expectations: {n: {expect_column_values_to_be_unique: {column: n}}}",
         "scd1": "from: bronze.a\nschema: {id: int, n: int}\nmerge: {keys: id, sequence_by: _source_modified}",
+        "deletes": "from: bronze.a\nschema: {id: int, n: int}\n"
+        "merge: {keys: id, sequence_by: _source_modified, apply_as_deletes: n = 31}",
         "scd2": "from: bronze.a\nschema: {id: int, n: int}\n"
         "merge: {keys: id, sequence_by: _source_modified, stored_as_scd_type: 2}",
     },
@@ -43,6 +46,8 @@ class Counted:
         self.lake = lake
         lake.max_parallel = 1  # else it would depend on chance which step loads a snapshot that two of them read
         lake.bronze()
+        lake.bronze("p", hints="id: int")
+        lake.file("p.csv", "1,one", "4,four", table="p", header="id,name")
         lake.tables(**TABLES)
         self.runs: dict[str, dict[str, tuple[int, int]]] = {}
         self.count("first", "1,10,x", "2,20,y", "3,30,z")
@@ -58,7 +63,11 @@ class Counted:
         self.runs[name] = {
             str(step): (
                 len(tracker.getJobIdsForGroup(f"{done.id}/{step}")),
-                sum(after[t] - before.get(t, -1) for t in after if t in (str(step), f"{step}_quarantine")),
+                sum(
+                    after[t] - before.get(t, -1)
+                    for t in after
+                    if t in (str(step), f"{step}_quarantine", f"{step}_tombstones")
+                ),
             )
             for step in done.steps
         }
@@ -75,11 +84,13 @@ COST = {
     # step: jobs and commits of the first run, with clean rows, with a bad row
     "bronze.a": ((4, 2), (4, 1), (3, 1)),
     "silver.plain": ((4, 2), (3, 1), (3, 1)),
+    "silver.joined": ((10, 2), (9, 1), (9, 1)),
     "silver.rules": ((6, 2), (5, 1), (9, 3)),
     "silver.figures": ((6, 2), (5, 1), (5, 1)),
     "silver.unique": ((6, 2), (9, 1), (9, 1)),
-    "silver.scd1": ((6, 2), (19, 2), (16, 1)),
-    "silver.scd2": ((6, 2), (21, 1), (18, 1)),
+    "silver.scd1": ((6, 2), (21, 2), (18, 1)),
+    "silver.deletes": ((8, 2), (26, 4), (26, 2)),
+    "silver.scd2": ((8, 2), (22, 1), (19, 1)),
     "gold.groups": ((7, 2), (6, 1), (7, 1)),
     "gold.query": ((5, 2), (4, 1), (4, 1)),
 }
@@ -89,13 +100,21 @@ COST = {
   (Delta's), one for the statistics of the files that are read (Delta's), one that writes
 - bronze: one aggregate counts rows, bad and rescued records, and values of new columns
 - rules: one aggregate counts them (job 0), and its look at the files' statistics; that is two more than `plain`
+- joined: job 0 counts the matches, which the write does not: the lookup's snapshot and statistics, a shuffle of its keys
+  and its broadcast in job 0, its broadcast in the write
 - figures of many rows ride in the aggregate of `rules`, and rows of a table are counted from its files' statistics
 - unique: beside what is stored, the stored values are read and joined: the statistics of the table's files, what is
   distinct in it, and the sorted rows
 - a bad row: four for the quarantine, as any append that makes a table costs, and two commits: CREATE and append
 - merge: job 0 and its statistics; the first rows of a table are appended; after them Delta's MERGE, which materialises
-  its source, looks for matches, and with updates rewrites rows and writes deletion vectors; SCD 2 looks at the stored
-  versions of the keys before that
+  its source, looks for matches, and with updates rewrites rows and writes deletion vectors
+- silver.scd2: two aggregates over what is kept, of the rows that come and of the versions to write, with the broadcast of
+  the keys to the stored versions; the MERGE then reads what is kept
+- silver.scd1: one aggregate over the batch says what its keys can be, with its look at the files' statistics, so that the
+  MERGE reads no other file
+- silver.deletes: the first rows are looked at too; of the clean ones one deletes: it is counted, and appended to the
+  tombstones, which are made for it (two commits); from then on the newest truncate is looked for there, and the batch is
+  joined with them; both times OPTIMIZE is due
 - silver.scd1 with clean rows: a third of its rows is deleted, so OPTIMIZE is due: three more jobs and a commit
 - aggregate, query: the input, a shuffle, and the rows that are replaced, which Delta looks for by condition
 """

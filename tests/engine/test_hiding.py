@@ -60,6 +60,10 @@ silver:
     cleanse: [{derive: {loaded: "cast(:day as date)"}}, {filter: "'${run.id}' <> ''"}]
     expectations: {known: {expect: a < 2, on_violation: quarantine}}
   fails: {from: bronze.feed}
+  marked:
+    from: bronze.feed
+    cleanse: [{derive: {born: cast(b AS date)}}]
+    schema: {a: int, born: {type: date, pii: true}}
 """
 PLAIN_SECRET = """
 bronze:
@@ -111,7 +115,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     for name in ("pipelines", "configs", "landing"):
         (folder / name).mkdir()
     (folder / "pipelines/p.yaml").write_text(HEADER + PIPELINE)
-    (folder / "landing/1.csv").write_text("a,b\n1,plantDbPassword\n2,y\n")
+    (folder / "landing/1.csv").write_text("a,b\n1,plantDbPassword\n2,rowSmith77\n")
     for name, text in configs(folder).items():
         (folder / f"configs/{name}.yaml").write_text(text)
     for name, text in {"plain": PLAIN_SECRET, "sql": SQL, "variable": VARIABLE}.items():
@@ -165,6 +169,15 @@ def test_no_file_of_the_lake_shows_a_secret(said: tuple[str, Path]) -> None:
     assert "IllegalStateException: and a cause with ***\n" in logs
 
 
+def test_s60_what_errors_quote_of_rows_is_in_no_log_where_a_column_is_marked(said: tuple[str, Path]) -> None:
+    text, folder = said
+    logs = "".join(path.read_text() for path in (folder / "lake/_lakehouse/logs").iterdir())
+    assert "The value '***' of the type" in text
+    assert re.search(r"(ERROR|WARN) +spark .*\n?.*The value '\*\*\*' of the type", logs), "Spark's own lines"
+    assert "rowSmith77" not in logs
+    assert not re.search("(error|value|failed).*rowSmith77", text), "it is shown only as a row of `show`"
+
+
 def test_sparks_event_log_shows_no_secret(said: tuple[str, Path]) -> None:
     _, folder = said
     (log,) = (folder / "events").iterdir()
@@ -202,7 +215,7 @@ def test_the_command_line_of_java_shows_no_secret(said: tuple[str, Path]) -> Non
 def test_the_values_arrive(said: tuple[str, Path]) -> None:
     _, folder = said
     feed = {row["a"]: row["b"] for row in _rows(folder / "lake/bronze/feed")}
-    assert feed == {1: None, 2: "y"}, "the secret is what the reader takes for NULL"
+    assert feed == {1: None, 2: "rowSmith77"}, "the secret is what the reader takes for NULL"
     (good,) = _rows(folder / "lake/silver/good")
     (started,) = {run[:8] for run in _column(folder, "runs", "run_id")}
     assert f"{good['loaded']:%Y%m%d}" == started

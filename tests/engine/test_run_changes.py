@@ -9,6 +9,7 @@ import pytest
 import lakehouse
 from lakehouse.engine.results import Status
 from lakehouse.errors import OffsetError
+from lakehouse.lake.table import PROJECT
 from tests.engine.lake import Lake
 
 
@@ -106,15 +107,13 @@ def test_s91_an_added_column_comes_with_the_next_rows_in_their_own_commit_and_a_
     assert loaded.run()["silver.log"].status is Status.IDLE, "and nothing is left to be altered"
 
 
-def test_s91_another_type_and_a_column_that_may_be_null_are_refused_before_anything_is_written(loaded: Lake) -> None:
+def test_s91_another_type_and_a_new_column_without_null_are_refused_before_anything_is_written(loaded: Lake) -> None:
     loaded.tables(silver={"s": "from: bronze.a\nschema: {id: int, n: int}"})
     loaded.run()
     loaded.file("2.csv", "3,30,z")
     loaded.run(select="bronze.a")
     loaded.tables(silver={"s": "from: bronze.a\nschema: {id: int, n: string}"})
     assert "column n is stored as int and declared as string" in error(loaded, "silver.s")
-    loaded.tables(silver={"s": "from: bronze.a\nschema: {id: {type: int, nullable: false}, n: int}"})
-    assert "column id may hold NULL where it is stored" in error(loaded, "silver.s")
     loaded.tables(silver={"s": "from: bronze.a\nschema: {id: int, n: int, t: {type: string, nullable: false}}"})
     assert "nullable: false" in error(loaded, "silver.s"), "rows that are stored would hold NULL there"
     assert loaded.kinds("silver.s") == ["create", "data"]
@@ -131,6 +130,22 @@ def test_s92_cluster_by_is_altered(loaded: Lake) -> None:
     assert loaded.run()["silver.s"].status is Status.IDLE
 
 
+def test_s94_a_table_that_is_in_no_file_any_more_is_told_and_kept(loaded: Lake) -> None:
+    text = "from: bronze.a\nexpectations: {low: {expect: n < 20, on_violation: quarantine}}"
+    loaded.tables(silver={"old": text, "s": text})
+    loaded.run()
+    (loaded.root / "lake/silver/theirs").mkdir()
+    assert lakehouse.plan(loaded.project()).gone == ()
+    del loaded._layers["silver"]["old"]
+    loaded.tables()
+    found = lakehouse.plan(loaded.project(), select="bronze.a")
+    assert str(found).splitlines()[-1] == "gone from the files: silver.old; nothing is done to what is stored"
+    assert found.to_dict()["gone"] == ["silver.old"]
+    before = loaded.versions()
+    loaded.run()
+    assert loaded.versions() == before
+
+
 # --- somebody else's hand (S74, S79) -------------------------------------------------------------------------------
 
 
@@ -143,7 +158,7 @@ def test_s74_an_update_of_bronze_stops_its_reader_with_the_remedies_which_work(l
     said = done["silver.s"].error
     assert isinstance(said, OffsetError)
     assert "version 2 of bronze.a (UPDATE) changed rows in a table that is read as append-only" in str(said)
-    assert "RESTORE bronze.a to version 1, or delete the table silver.s" in str(said)
+    assert "RESTORE bronze.a to version 1, or make silver.s anew" in str(said)
     assert loaded.rows("silver.s") == [(1, 10), (2, 20)]
     loaded.delete("silver/s")
     loaded.run()
@@ -172,7 +187,7 @@ def test_s79_an_input_that_was_made_anew_stops_its_reader_and_a_deleted_table_st
     assert done["bronze.a"].table_id != before
     assert loaded.rows("bronze.a") == [(1, 10, "x"), (2, 20, "y")], "all its files are read again"
     assert "bronze.a is another table than the one read before" in str(done["silver.s"].error)
-    assert "delete the table silver.s" in str(done["silver.s"].error)
+    assert "make silver.s anew" in str(done["silver.s"].error)
     assert done["gold.g"].status is Status.SKIPPED
     loaded.delete("silver/s")
     loaded.run()
@@ -191,5 +206,29 @@ def test_a_bronze_table_without_its_ledger_refuses_and_says_how_to_get_it_back(l
     assert "or bring `_lakehouse` back from a backup" in said
     assert loaded.versions() == {"bronze.a": 1, "silver.s": 1}
     lakehouse.rebuild_ledger(loaded.project(), "bronze.a", spark=loaded.spark)
+    loaded.run(take_over=True)
     assert not loaded.run().used_spark
-    assert loaded.versions() == {"bronze.a": 1, "silver.s": 1}
+    assert loaded.versions() == {"bronze.a": 2, "silver.s": 2}
+    assert (loaded.kinds("bronze.a")[-1], loaded.kinds("silver.s")[-1]) == ("alter", "alter")
+
+
+def test_s96_a_table_that_another_project_writes_is_refused_until_it_is_taken_over(loaded: Lake) -> None:
+    loaded.tables(silver={"s": "from: bronze.a\nappend: true"})
+    loaded.run()
+    before = loaded.log("silver.s").properties[PROJECT]
+    assert before == loaded.log("bronze.a").properties[PROJECT]
+    loaded.delete("_lakehouse")
+    lakehouse.rebuild_ledger(loaded.project(), "bronze.a", spark=loaded.spark)
+    said = error(loaded, "silver.s")
+    assert "is written by another project" in said
+    assert "lakehouse run --take-over" in said
+    planned = lakehouse.plan(loaded.project())["silver.s"]
+    assert (planned.action, planned.reason in said) == ("refuses", True)
+    loaded.file("2.csv", "3,30,z")
+    assert "is written by another project" in error(loaded, "silver.s")
+    assert len(loaded.rows("silver.s")) == 2
+    done = loaded.run(take_over=True)["silver.s"]
+    assert f"take the table over from project {before}" in done.reason
+    assert loaded.rows("silver.s", "id") == [(1,), (2,), (3,)]
+    assert loaded.log("silver.s").properties[PROJECT] == loaded.log("bronze.a").properties[PROJECT] != before
+    assert not loaded.run().used_spark

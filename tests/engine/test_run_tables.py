@@ -160,7 +160,14 @@ def test_s33_what_schema_does_not_name_is_not_stored_unless_the_table_takes_new_
             "free": "from: bronze.a",
         }
     )
-    lake.run()
+    lake.run(select="bronze.a")
+    explained = lakehouse.plan(lake.project())
+    told = {t: explained[f"silver.{t}"].not_stored for t in ("strict", "open", "free")}
+    assert told == {"strict": ("id", "t"), "open": (), "free": ()}
+    assert ("writes", "append; not stored: id, t") in explained["silver.strict"].lines()
+    done = lake.run()
+    noted = {r["step"]: parsed(r["metrics"])["not_stored"] for r in lake.audit("steps", done)}
+    assert (noted["silver.strict"], noted["silver.open"], noted["silver.free"]) == (["id", "t"], [], [])
     assert [lake.columns(f"silver.{t}") for t in ("strict", "open", "free")] == [
         ["n"],
         ["n", "id", "t"],

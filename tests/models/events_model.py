@@ -4,11 +4,12 @@ Files 1..F arrive one by one, each with an event or without (lost). Batches have
 of it: file -> "loaded" or ("failed", content); `undone`: loaded by a batch that a RESTORE undid and that is not void yet. `counts`: how
 many files had arrived when the listing began that the newest `listed` row stands for; None when a listing is due, because there was
 none, the interval is over, or a batch was voided since. File 1 may be written to once more, of which no event tells.
-Variants switch single sentences off. usage: events_model.py
+Variants switch single sentences off. usage: python -m tests.models.events_model
 """
 
-import sys, time
-from collections import deque, namedtuple
+from collections import namedtuple
+
+from tests.models.search import search, told
 
 R = namedtuple(
     "R", "pc ev seen listed plan"
@@ -160,25 +161,8 @@ def explore(v, sc, limit=600_000):
         sc["crashes"],
         frozenset(sc["env"]),
     )
-    seen, q, back = {s0}, deque([s0]), {s0: (None, None)}
-    while q:
-        s = q.popleft()
-        if s.run.pc in ("idle", "done"):
-            bad = check(v, s)
-            if bad:
-                tr = []
-                while back[s][0] is not None:
-                    tr.append(back[s][1])
-                    s = back[s][0]
-                return len(seen), bad, tr[::-1]
-        for name, n in moves(v, s, sc):
-            if n not in seen:
-                seen.add(n)
-                back[n] = (s, name)
-                q.append(n)
-                if len(seen) > limit:
-                    return len(seen), None, ["(limit reached)"]
-    return len(seen), None, []
+    quiet = lambda s: s.run.pc in ("idle", "done")  # noqa: E731
+    return search(s0, lambda s: moves(v, s, sc), quiet, lambda s: check(v, s), limit)
 
 
 SC = {
@@ -199,12 +183,5 @@ VARIANTS = {
     "no listing but the first": V(backfill=False),
 }
 if __name__ == "__main__":
-    for vn, v in VARIANTS.items():
-        print(f"\n== {vn}")
-        for name, sc in SC.items():
-            t = time.time()
-            n, bad, tr = explore(v, sc)
-            print(f"{name:52} {n:8} states {time.time() - t:6.1f} s  {'ok' if not bad else 'VIOLATION: ' + bad}")
-            if tr:
-                print("      " + " -> ".join(tr))
-        sys.stdout.flush()
+    for line in told(explore, VARIANTS, SC):
+        print(line, flush=True)

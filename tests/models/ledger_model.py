@@ -3,11 +3,12 @@
 Files 1..F arrive one by one; file 2 is unreadable until it is repaired (its modification time changes then). A batch takes at most one
 new file and one repaired file. Ledger rows: (planned, batch, attempt, files), (failed, batch, attempt, file, mtime), (result, batch,
 attempt, version), (void, batch), (seen, version: an idle run's note), (restored, version, target: a RESTORE that a run met). The append of a `planned` row conflicts with any planned append since the ledger was opened.
-Variants switch single sentences off. usage: ledger_model.py
+Variants switch single sentences off. usage: python -m tests.models.ledger_model
 """
 
-import sys, time
-from collections import deque, namedtuple
+from collections import namedtuple
+
+from tests.models.search import search, told
 
 T = namedtuple("T", "id txn hist snaps")  # hist entries: None (expired) or (kind, batch, attempt, base, restore target)
 R = namedtuple("R", "pc m att files base open")
@@ -330,25 +331,8 @@ def start(sc):
 
 def explore(v, sc, limit=1_200_000):
     s0 = start(sc)
-    seen, q, back = {s0}, deque([s0]), {s0: (None, None)}
-    while q:
-        s = q.popleft()
-        if all(r.pc in ("idle", "done", "failed") for r in s.run):
-            bad = check(v, s, sc)
-            if bad:
-                tr = []
-                while back[s][0] is not None:
-                    tr.append(back[s][1])
-                    s = back[s][0]
-                return len(seen), bad, tr[::-1]
-        for name, n in moves(v, s, sc):
-            if n not in seen:
-                seen.add(n)
-                back[n] = (s, name)
-                q.append(n)
-                if len(seen) > limit:
-                    return len(seen), None, ["(limit reached)"]
-    return len(seen), None, []
+    quiet = lambda s: all(r.pc in ("idle", "done", "failed") for r in s.run)  # noqa: E731
+    return search(s0, lambda s: moves(v, s, sc), quiet, lambda s: check(v, s, sc), limit)
 
 
 SC = {
@@ -400,12 +384,5 @@ VARIANTS = {
     "empty ledger accepted": V(empty_ledger_fails=False),
 }
 if __name__ == "__main__":
-    for vn, v in VARIANTS.items():
-        print(f"\n== {vn}")
-        for name, sc in SC.items():
-            t = time.time()
-            n, bad, tr = explore(v, sc)
-            print(f"{name:40} {n:8} states {time.time() - t:6.1f} s  {'ok' if not bad else 'VIOLATION: ' + bad}")
-            if tr:
-                print("      " + " -> ".join(tr))
-        sys.stdout.flush()
+    for line in told(explore, VARIANTS, SC):
+        print(line, flush=True)

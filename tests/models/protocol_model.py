@@ -6,11 +6,12 @@ interleave fully. Environment: the input grows, the rule is mended (bad rows bec
 expiry of history. Every reachable state is visited; when nothing can move any more except a fault-free pass, that pass runs and the
 invariants are checked. Variants switch single sentences of the protocol, to see which of them carry weight.
 
-usage: protocol_model.py            all scenarios and variants, one line each, with the shortest violating trace
+usage: python -m tests.models.protocol_model            all scenarios and variants, one line each, with the shortest violating trace
 """
 
-import sys, time
-from collections import deque, namedtuple
+from collections import namedtuple
+
+from tests.models.search import search, told
 
 # target: recorded txn; history = tuple of (kind, seq, attempt, offset, arg); snaps = rows per version; base = expired entries
 T = namedtuple("T", "txn hist snaps base")
@@ -303,26 +304,8 @@ def start(sc):
 
 def explore(v, sc, limit=1_500_000):
     s0 = start(sc)
-    seen, q, back = {s0}, deque([s0]), {s0: (None, None)}
-    while q:
-        s = q.popleft()
-        quiet = all(r.pc in ("idle", "done", "failed") for r in s.run)
-        if quiet:
-            bad = check(v, s, sc)
-            if bad:
-                tr = []
-                while back[s][0] is not None:
-                    tr.append(back[s][1])
-                    s = back[s][0]
-                return len(seen), bad, list(reversed(tr))
-        for name, n in moves(v, s, sc):
-            if n not in seen:
-                seen.add(n)
-                back[n] = (s, name)
-                q.append(n)
-                if len(seen) > limit:
-                    return len(seen), "limit reached, no violation so far", []
-    return len(seen), None, []
+    quiet = lambda s: all(r.pc in ("idle", "done", "failed") for r in s.run)  # noqa: E731
+    return search(s0, lambda s: moves(v, s, sc), quiet, lambda s: check(v, s, sc), limit)
 
 
 SC = {
@@ -372,14 +355,5 @@ VARIANTS = {
     "confirmed row of the sequence trusted whatever came later": V(expired_exact=False),
 }
 if __name__ == "__main__":
-    for vn, v in VARIANTS.items():
-        print(f"\n== {vn}")
-        for name, sc in SC.items():
-            t = time.time()
-            n, badness, tr = explore(v, sc)
-            print(
-                f"{name:48} {n:8} states {time.time() - t:6.1f} s  {'ok' if not badness else 'VIOLATION: ' + badness}"
-            )
-            if tr:
-                print("      " + " -> ".join(tr))
-        sys.stdout.flush()
+    for line in told(explore, VARIANTS, SC):
+        print(line, flush=True)

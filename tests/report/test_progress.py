@@ -92,6 +92,18 @@ def test_the_terminal_is_given_back_after_an_error() -> None:
             {"rows_updated": 2, "rows_rejected": 3, "rows_dropped": 4, "rows_rescued": 5},
             "2 updated, 3 rejected, 4 dropped, 5 with rescued values",
         ),
+        (
+            {
+                "rows_filtered": 1,
+                "rows_superseded": 2,
+                "rows_late": 3,
+                "rows_equal": 4,
+                "rows_deleted": 5,
+                "rows_left_out": 6,
+            },
+            "1 filtered, 2 superseded, 3 late, 4 equal, 5 deleted, 6 left out",
+        ),
+        ({"rows_filtered": 0, "rows_late": 0}, ""),
     ],
 )
 def test_figures_leave_out_what_is_zero(counts: dict[str, int], expected: str) -> None:

@@ -73,7 +73,7 @@ def test_what_is_not_built_is_marked() -> None:
     assert later in line("table.md", "| `run_if` |")
     assert "*Not available yet:* `incremental`, `full`" in line("table.md", "| `refresh` |")
     assert later not in line("table.md", "| `merge` |")
-    assert later in PAGES["cleanse.md"].split("## join")[1].split("##")[0]
+    assert later in PAGES["sources.md"].split("## format: kafka")[1].split("##")[0]
     assert later not in PAGES["cleanse.md"].split("## trim")[1].split("##")[0]
 
 

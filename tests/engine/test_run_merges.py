@@ -1,0 +1,121 @@
+"""Merges that delete, through whole runs: what is remembered beside the table, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import lakehouse
+from lakehouse.engine import points
+from lakehouse.names import TableName
+from tests.engine.lake import Lake
+
+MERGE = "merge: {keys: id, sequence_by: at, apply_as_deletes: op = 'D', apply_as_truncates: op = 'T'"
+HINTS = "id: int, n: int, at: int"
+HEADER = "id,n,at,op"
+
+
+@pytest.fixture
+def feed(lake: Lake) -> Lake:
+    """Three keys of which one is deleted by the second batch of rows."""
+    lake.bronze(hints=HINTS)
+    lake.tables(silver={"latest": f"from: bronze.a\n{MERGE}, except_column_list: op}}"})
+    lake.file("1.csv", "1,10,1,I", "2,20,1,I", "3,30,4,I", header=HEADER)
+    lake.run()
+    lake.file("2.csv", "1,,5,D", header=HEADER)
+    return lake
+
+
+def tombstones(lake: Lake) -> list[tuple[Any, ...]]:
+    """Those that exist."""
+    found = lakehouse.show(lake.project(), "silver.latest_tombstones", spark=lake.spark)
+    return sorted(((r["id"], r["_sequence"], r["kind"], r["_batch"]) for r in found), key=repr)
+
+
+def test_s67_s68_s71_deletes_flow_through_a_run_and_are_remembered(feed: Lake) -> None:
+    done = feed.run()["silver.latest"]
+    assert (done.rows_read, done.rows_deleted, done.rows_written) == (1, 1, 0)
+    assert feed.columns("silver.latest") == ["id", "n", "at", "_sequence"]
+    assert feed.rows("silver.latest") == [(2, 20, 1), (3, 30, 4)]
+    assert tombstones(feed) == [(1, 5, "delete", 2)]
+    feed.file("3.csv", "1,11,4,U", ",,3,T", "4,40,2,I", header=HEADER)
+    late = feed.run()["silver.latest"]
+    assert (late.rows_late, late.rows_deleted, late.rows_superseded) == (1, 1, 1)
+    assert feed.rows("silver.latest") == [(3, 30, 4)]
+    assert tombstones(feed) == [(1, 5, "delete", 2), (None, 3, "truncate", 3)]
+    assert not feed.run().used_spark
+    # what a row that deletes brings besides its key is not judged
+    feed.tables(silver={"strict": "from: bronze.a\nschema: {id: int, n: {type: int, nullable: false}}\n"
+                        "expectations: {small: {expect: n < 100, on_violation: fail}}\n" + MERGE + "}"})  # fmt: skip
+    strict = feed.run()["silver.strict"]
+    assert strict.rows_rejected == 0
+    assert feed.rows("silver.strict", "id", "n") == [(3, 30)]
+
+
+@pytest.fixture
+def killed() -> Iterator[None]:
+    """A step that ends right after its companions."""
+
+    def listener(where: str, table: TableName) -> None:
+        if where == "after companions":
+            raise RuntimeError("killed")
+
+    points.listener = listener
+    yield
+    points.listener = None
+
+
+def test_s67_what_an_attempt_remembered_that_never_commits_is_removed(feed: Lake, killed: None) -> None:
+    feed.run(ok=False)
+    assert feed.rows("silver.latest", "id") == [(1,), (2,), (3,)]
+    assert tombstones(feed) == []
+    assert len(feed.rows("silver.latest_tombstones", "id")) == 1
+    points.listener = None
+    feed.run()
+    feed.file("3.csv", "1,11,4,U", header=HEADER)
+    assert feed.run()["silver.latest"].rows_late == 1
+    assert feed.rows("silver.latest_tombstones", "id") == [(1,)]
+    assert tombstones(feed) == [(1, 5, "delete", 2)]
+
+
+def test_s67_a_restore_forgets_with_the_table(feed: Lake) -> None:
+    before = feed.version("silver.latest")
+    feed.run()
+    feed.sql(f"RESTORE TABLE {{silver.latest}} TO VERSION AS OF {before}")
+    assert tombstones(feed) == []
+    feed.run()
+    assert feed.rows("silver.latest", "id") == [(2,), (3,)]
+    assert tombstones(feed) == [(1, 5, "delete", 3)]
+
+
+def test_s50_s51_rules_about_the_table_know_what_is_deleted(feed: Lake) -> None:
+    rules = """expectations:
+  rows: {expect_table_row_count_to_equal: {value: 3}, on_violation: fail}
+  n: {expect_column_values_to_be_unique: {column: n}, on_violation: quarantine}"""
+    feed.tables(silver={"latest": f"from: bronze.a\n{MERGE}, except_column_list: op}}\n{rules}"})
+    feed.file("3.csv", "4,10,2,I", "5,20,2,I", "2,,3,D", "1,10,2,U", header=HEADER)
+    done = feed.run()["silver.latest"]
+    # 1 and 2 are deleted, so 4 and 5 may have their values; the late row of 1 has none
+    assert done.status == "completed"
+    assert (done.rows_rejected, done.rows_late) == (0, 0)
+    assert feed.rows("silver.latest", "id", "n") == [(3, 30), (4, 10), (5, 20)]
+    assert done.expectations[-1].passed
+    feed.file("4.csv", "1,30,4,U", "6,60,4,I", header=HEADER)
+    done = feed.run(ok=False)["silver.latest"]
+    assert "rows" in str(done.error), "one row too many, and the late one is none"
+
+
+def test_s67_a_key_may_be_called_as_a_column_of_the_tombstones_and_be_written_in_any_case(lake: Lake) -> None:
+    lake.bronze(hints=HINTS)
+    keys = "cleanse: [{rename: {op: kind}}]\nmerge: {keys: [KIND, ID], sequence_by: at, apply_as_deletes: n < 0, "
+    lake.tables(silver={"s": f"from: bronze.a\n{keys}apply_as_truncates: n = 0}}"})
+    lake.file("1.csv", "1,10,1,a", "1,-1,5,b", "2,20,1,a", header=HEADER)
+    lake.run()
+    lake.file("2.csv", "1,10,3,b", "2,-1,4,a", header=HEADER)
+    lake.run()
+    assert lake.rows("silver.s", "id", "kind") == [(1, "a")]
+    lake.file("3.csv", ",0,9,", header=HEADER)
+    lake.run()
+    assert lake.rows("silver.s", "id", "kind") == []
