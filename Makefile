@@ -27,9 +27,11 @@ check: .venv/ready ## lint, format, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup ## seconds of help, validate and plan; Bronze beside Spark's stream; a pipeline beside the same by hand
+bench: setup ## seconds of help, validate and plan; Bronze beside Spark's stream; rules; merges and a pipeline beside the same by hand
 	@$(BIN)/python benchmarks/language.py
 	@$(BIN)/python benchmarks/bronze.py
+	@$(BIN)/python benchmarks/quality.py
+	@$(BIN)/python benchmarks/merges.py
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 fuzz: .venv/ready ## the properties that need no Spark, with ten thousand examples instead of a hundred

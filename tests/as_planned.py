@@ -109,9 +109,10 @@ class Planned:
             if read["version"] != item["version"]:
                 yield f"the plan said version {item['version']} of {item['table']}, read was {read['version']}"
             if item["since"] is not None:
-                last = before[-1].signature["offsets"].get(item["table"], {}).get("batch", 0) if before else 0
-                if item["since"]["batch"] != last:
-                    yield f"the plan said after batch {item['since']['batch']} of {item['table']}, it was {last}"
+                (key, place), *_ = item["since"].items()
+                last = before[-1].signature["offsets"].get(item["table"], {}).get(key, 0) if before else 0
+                if place != last:
+                    yield f"the plan said after {key} {place} of {item['table']}, it was {last}"
 
     def _maintenance(self, name: str, said: Mapping[str, Any], new: list[Version]) -> Iterator[str]:
         due = {m["operation"]: m["due"] for m in said["maintenance"]}
@@ -128,9 +129,11 @@ def _way(said: Mapping[str, Any], data: list[Version]) -> Iterator[str]:
     for version in data:
         how = "MERGE" if version.operation == "MERGE" else version.mode
         wanted = {"merge": "MERGE", "append": "Append"}.get(said["writes"], "Overwrite")
-        if said["refresh"] == "full":
+        if said["writes"] == "replace_using":
+            wanted = "MERGE"
+        elif said["refresh"] == "full":
             wanted = "Overwrite"
-        elif wanted == "MERGE" and version.signature["sequence"] == 1:
+        if wanted == "MERGE" and version.signature["sequence"] == 1:
             wanted = "Append"  # what comes into an empty table matches nothing
         if how != wanted:
             yield f"the plan said {said['writes']} ({said['refresh']}), it was {version.operation} {version.mode}"

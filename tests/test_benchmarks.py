@@ -1,13 +1,17 @@
-"""The project that `make bench` plans is one that the library itself could have left."""
+"""The project that `make bench` plans is one that the library could have left; merges by hand give the library's tables."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import many_tables
+from benchmarks import many_tables, merges
 from lakehouse import api
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 def test_many_tables_are_up_to_date_but_for_the_new_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,3 +24,7 @@ def test_many_tables_are_up_to_date_but_for_the_new_files(tmp_path: Path, monkey
     for name, action in actions.items():
         bronze, new = name.startswith("bronze"), name.endswith("_00")
         assert action == ("run" if bronze and new else "idle", not bronze and new), name
+
+
+def test_merges_by_hand_and_by_the_library_hold_the_same_rows(spark: SparkSession, tmp_path: Path) -> None:
+    assert merges.measure(spark, tmp_path, rows=400, batch=200, merges=2, tables=["latest", "history"]) == 0

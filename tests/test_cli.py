@@ -21,8 +21,8 @@ from lakehouse import cli
 from lakehouse.control.locks import locked
 from lakehouse.names import TableName
 
-COMMANDS = ("validate", "plan", "run", "show", "quarantine", "files", "history", "lineage", "expectations",
-            "init", "schema")  # fmt: skip
+COMMANDS = ("validate", "plan", "run", "show", "quarantine", "replay", "files", "history", "lineage", "expectations",
+            "init", "schema", "maintain")  # fmt: skip
 PIPELINE = """pipeline: p
 variables: {limit: 1}
 bronze:
@@ -371,6 +371,21 @@ def test_no_java_is_3_with_what_to_install(folder: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_nobody_reads_any_more_and_the_command_ends_as_it_would_have(folder: Path) -> None:
+    land(folder)
+    nowhere = "import lakehouse.engine.jvm as jvm; jvm._java_homes = lambda: iter(())\n"
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", nowhere + MAIN, "run"],
+            stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=50, env={**os.environ, "PATH": "/nowhere"},
+        )  # fmt: skip
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (3, "")
+
+
 def test_a_control_plane_of_a_newer_version_is_3(folder: Path, said: Call) -> None:
     empty_bronze(folder)
     assert said("run", "-s", "silver.s").code == 0
@@ -447,10 +462,7 @@ def test_a_defect_is_told_with_its_traceback_and_without_secrets(said: Call, mon
 
     monkeypatch.setattr(api, "history", broken)
     redaction.hide("hunter22")
-    try:
-        found = said("history")
-    finally:
-        redaction.forget()
+    found = said("history")
     assert (found.code, found.out) == (1, "")
     assert found.err.startswith("Traceback (most recent call last):")
     assert "ValueError: login with ***\n" in found.err

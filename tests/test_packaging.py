@@ -87,7 +87,7 @@ import importlib, pkgutil, sys
 import lakehouse
 for module in pkgutil.walk_packages(lakehouse.__path__, "lakehouse."):
     # what reads files is itself imported only when there are files to read
-    readers = [f"lakehouse.ingest.{name}" for name in ("read", "counting", "values", "decoding", "new_types", "select")]
+    readers = [f"lakehouse.ingest.{name}" for name in ("read", "counting", "values", "decoding", "new_types", "select", "texts")]
     if not module.name.endswith("__main__") and module.name not in readers:
         importlib.import_module(module.name)
         found = [name for name in ("pyspark", "delta", "py4j", "great_expectations", "pandas") if name in sys.modules]

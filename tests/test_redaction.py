@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import traceback
-from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -14,13 +13,6 @@ from hypothesis import strategies as st
 
 from lakehouse import redaction
 from lakehouse.errors import LakehouseError, Position, Problem, Redacted, SpecError, StepError, without_secrets
-
-
-@pytest.fixture(autouse=True)
-def nothing_hidden() -> Iterator[None]:
-    redaction.forget()
-    yield
-    redaction.forget()
 
 
 def test_without_secrets_nothing_changes() -> None:
