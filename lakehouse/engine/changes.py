@@ -15,10 +15,9 @@ from lakehouse.lake.errors import causes
 from lakehouse.lake.increment import CHANGE_TIME, CHANGE_TYPE, CHANGE_VERSION
 from lakehouse.names import quoted
 from lakehouse.planning.ranges import Range
-from lakehouse.quality.after import content
 from lakehouse.quality.checks import Checks
 from lakehouse.quality.rows import COMMIT_VERSION, DELETE, WAS, types_of
-from lakehouse.write.merge.sequence import HIDDEN
+from lakehouse.write.merge.sequence import HIDDEN, unordered
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -111,16 +110,7 @@ def settled(frame: DataFrame, options: Merge, checks: Checks) -> DataFrame:
     sets = ~F.col(WAS)
     frame = frame.withColumn("__set", F.max(sets).over(line))
     if options.sequence_by is None:
-        hashed = F.when(sets, content(frame))
-        frame = checks.add(
-            frame.withColumn("__several", F.min(hashed).over(line) != F.max(hashed).over(line)),
-            name="merge.order",
-            column=keys[0] if len(keys) == 1 else None,
-            violated=sets & F.col("__several"),
-            value=checks.shown(frame, keys),
-            message="several rows of one commit have this key, and nothing says which of them counts",
-            action="fail",
-        ).drop("__several")
+        frame = unordered(frame, options, line, sets, checks)
     beaten = F.col(WAS) & F.col("__set")
     folded = {key.casefold() for key in keys}
     for check in checks.all:

@@ -18,7 +18,7 @@ from lakehouse.quality import schema
 from lakehouse.quality.binding import bound
 from lakehouse.quality.checks import Checks
 from lakehouse.quality.references import parse_query, replaced, view_name
-from lakehouse.quality.rows import DELETE, WAS, keep_input, types_of
+from lakehouse.quality.rows import COMMIT_VERSION, DELETE, WAS, keep_input, types_of
 from lakehouse.quality.tally import Tally
 from lakehouse.spec.leaves import WAYS
 
@@ -70,7 +70,14 @@ def read(session: SparkSession, step: Step, inputs: Sequence[Range], checks: Che
         return session.sql(bound(query, checks.variables, checks.now, parse_query))
     frame = united({item.table: _range(session, item) for item in inputs})
     checks.follows = "changes" in step.feeds
-    return frame
+    return _by_batch(frame) if step.by_batch else frame
+
+
+def _by_batch(frame: DataFrame) -> DataFrame:
+    """With the commit of each row, which is its batch: nothing else orders the rows of the step."""
+    from pyspark.sql import functions as F
+
+    return frame.withColumn(COMMIT_VERSION, F.col("_batch"))
 
 
 def _as_partitioned(frame: DataFrame, by: Sequence[str]) -> DataFrame:

@@ -19,7 +19,7 @@ from lakehouse.names import TableName
 from lakehouse.planning.definition import stored_columns
 from lakehouse.planning.steps import Step
 from lakehouse.quality import expectations
-from lakehouse.quality.after import ADDS, OUT, STAYS, After
+from lakehouse.quality.after import ADDS, STAYS, After
 from lakehouse.quality.checks import Checks
 from lakehouse.quality.core.unique import UniqueExpectation
 from lakehouse.quality.evaluate import Evaluated, evaluate
@@ -95,13 +95,13 @@ class _Stored:
         added = {name: text for name, text in columns.items() if name.casefold() not in folded}
         return NewTable({**stored, **added}, self.rows, self.others)
 
-    def rows(self, kept: DataFrame, accepted: int, condition: Column | None) -> int:
+    def rows(self, frame: DataFrame, accepted: int, condition: Column | None) -> int:
         """How many rows the table would have: from statistics where every row is one more, else by a job."""
         from pyspark.sql import functions as F
 
         if condition is None and not self.replaces and self.step.incremental == self.step.keeps:
             return accepted + (rows_of(self.log, self.session) if self.step.incremental else 0)
-        after = self.after(kept.withColumn(OUT, F.lit(False)))
+        after = self.after(frame)
         if condition is not None or after.removes or not self.replaces:
             wanted = F.lit(True) if condition is None else condition
             there = 0 if after.rest is None else after.rest.where(wanted).count()

@@ -44,7 +44,7 @@ def _checks(step: Step) -> Iterator[Check]:
         yield Check("merge.keys", "quarantine")
         if spec.merge.order:
             yield Check("merge.from_snapshot" if spec.merge.from_snapshot else "merge.sequence_by", "quarantine")
-        elif "changes" in step.feeds:
+        else:
             yield Check("merge.order", "fail")
     if spec.replace_where is not None:
         yield Check("replace_where", "fail")

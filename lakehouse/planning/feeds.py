@@ -70,12 +70,11 @@ def unordered(project: Project, name: TableName, reads: Sequence[Read]) -> Itera
     if merge is None or merge.sequence_by or merge.from_snapshot:
         return
     rows = [read for read in reads if not read.lookup]
-    if len(rows) == 1 and rows[0].feed == "changes":
+    if len(rows) == 1 and (rows[0].feed == "changes" or project.tables[rows[0].table].source is not None):
         return
     fix = "name the column that orders the versions of a key"
-    if len(rows) == 1 and not rows[0].whole:
-        message = f"`merge` without `sequence_by` from {rows[0].table}, whose rows are only added, is not available yet"
-        yield Problem(project.key_position(name, "merge"), "not-available-yet", message, fix)
-        return
-    message = "`sequence_by` is missing: without it versions are ordered by the commits of one table that is merged"
+    message = (
+        "`sequence_by` is missing: without it versions are ordered by the commits of one table that is merged,"
+        " or by the batches of one Bronze table"
+    )
     yield Problem(project.key_position(name, "merge"), "missing-key", message, fix)

@@ -127,8 +127,9 @@ class Known:
 
 
 def of_feed(step: Step) -> Mapping[str, str]:
-    """The columns that change feeds add to the rows of the step."""
-    return {n: t for n, t in FEED.items() if "all" in step.feeds or (step.feeds and n == COMMIT_VERSION)}
+    """The columns that change feeds, or the order of commits, add to the rows of the step."""
+    ordered = step.feeds or step.by_batch
+    return {n: t for n, t in FEED.items() if "all" in step.feeds or (ordered and n == COMMIT_VERSION)}
 
 
 def right(columns: Columns) -> list[str]:

@@ -88,6 +88,11 @@ class Step:
         return frozenset(read.feed for read in self.reads if read.feed)
 
     @property
+    def by_batch(self) -> bool:
+        """Whether the batches of a Bronze table order the versions of a key, because nothing else does (S63)."""
+        return self.spec.merge is not None and not self.spec.merge.order and not self.feeds
+
+    @property
     def keeps_others(self) -> bool:
         """Whether columns that `schema` does not declare are stored, or read by the way to write without being so."""
         way = WAYS[self.way]

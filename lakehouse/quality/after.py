@@ -56,14 +56,14 @@ def replaced(frame: DataFrame) -> After:
     from pyspark.sql import functions as F
 
     kept = ~F.col(OUT)
-    return After(flagged(frame, kept, kept, kept), [content(frame)])
+    return After(flagged(frame, kept, kept, kept), [content(visible(frame.columns))])
 
 
-def content(frame: DataFrame) -> Column:
-    """A hash of the row's own values, which orders rows that nothing else does."""
+def content(columns: Sequence[str]) -> Column:
+    """A hash of a row's values in these columns, which orders rows that nothing else does."""
     from pyspark.sql import functions as F
 
-    return F.xxhash64(F.to_json(F.struct(*[F.col(quoted(name)) for name in visible(frame.columns)])))
+    return F.xxhash64(F.to_json(F.struct(*[F.col(quoted(name)) for name in columns])))
 
 
 def matched(names: Sequence[str], marks: Sequence[str]) -> Column:

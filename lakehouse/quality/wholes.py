@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lakehouse.errors import StepError
 from lakehouse.names import quoted
 from lakehouse.quality import binding
+from lakehouse.quality.after import OUT
 from lakehouse.quality.check import Whole
 from lakehouse.quality.checks import Checks
 from lakehouse.quality.core.base import (
@@ -34,7 +35,7 @@ class NewTable:
     columns: Mapping[str, str]
     """Its columns -> their types, in order."""
     rows: Callable[[DataFrame, int, Column | None], int]
-    """Its number of rows, those that meet a condition: from the frame without rejected rows, and how many it has."""
+    """Its number of rows, those that meet a condition: from the frame with the hidden `OUT`, and how many are not."""
     others: Callable[[str], int | None]
     """The number of rows of another table; None when there is no such table."""
 
@@ -103,11 +104,12 @@ def _verdict(
     accepted: int,
     table: NewTable | None,
 ) -> Verdict:
+    from pyspark.sql import functions as F
+
     rule = whole.rule
     if isinstance(rule, TableColumnsExpectation):
         return rule.verdict(table.columns if table is not None else _columns(frame))
     if isinstance(rule, TableRowsExpectation):
-        kept = frame if removed is None else frame.where(~removed)
         condition = _condition(whole, checks)
         other = None
         if rule.other is not None:
@@ -115,7 +117,9 @@ def _verdict(
             if other is None:
                 raise ValueError(f"there is no table {rule.other!r} to compare with")
         if table is not None:
-            return rule.verdict(table.rows(kept, accepted, condition), other)
+            marked = frame.withColumn(OUT, F.lit(False) if removed is None else removed)
+            return rule.verdict(table.rows(marked, accepted, condition), other)
+        kept = frame if removed is None else frame.where(~removed)
         return rule.verdict(accepted if condition is None else kept.where(condition).count(), other)
     if not accepted:
         return Verdict(True)

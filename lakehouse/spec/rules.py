@@ -8,7 +8,6 @@ from typing import Any
 from lakehouse.errors import Problem, suggestion
 from lakehouse.model import unavailable
 from lakehouse.quality import expressions
-from lakehouse.quality.core.base import TableRowsExpectation
 from lakehouse.quality.core.unique import UniqueExpectation
 from lakehouse.spec.leaves import WAYS
 from lakehouse.spec.nodes import MapNode, Mark, Node, Scalar, position, short
@@ -262,19 +261,11 @@ def _actions(layer: str, table: Table) -> Iterator[_Finding]:
 def _about_many(table: Table) -> Iterator[_Finding]:
     """Rules about many rows or the table have no row to drop or to set aside."""
     shared = table.expectations_on_violation
-    history = table.merge is not None and table.merge.stored_as_scd_type == 2
-    snapshot = table.merge is not None and table.merge.from_snapshot is not None
     fills = table.merge is not None and bool(
         table.merge.ignore_null_updates or table.merge.ignore_null_updates_column_list
     )
     for name, expectation in table.expectations.items():
         action = expectation.on_violation or shared
-        if history and isinstance(expectation.core, UniqueExpectation | TableRowsExpectation):
-            message = f"`{expectation.word}` on a table that keeps a history is not available yet"
-            yield ("expectations", name, expectation.word), "not-available-yet", message, ""
-        if snapshot and isinstance(expectation.core, UniqueExpectation | TableRowsExpectation):
-            message = f"`{expectation.word}` beside `from_snapshot` is not available yet"
-            yield ("expectations", name, expectation.word), "not-available-yet", message, ""
         if fills and isinstance(expectation.core, UniqueExpectation):
             message = f"`{expectation.word}` where NULLs leave stored values is not available yet"
             yield ("expectations", name, expectation.word), "not-available-yet", message, ""

@@ -25,7 +25,14 @@ RULES = {
         {"expect_column_values_to_be_unique": {"column": "u"}, "on_violation": "quarantine"}
     ),
 }
-KEEPS = {"append": append.Append(), "keys": append.Append(keys="k"), "merge": merge.Merge(keys="k", sequence_by="s")}
+KEEPS = {
+    "append": append.Append(),
+    "keys": append.Append(keys="k"),
+    "merge": merge.Merge(keys="k", sequence_by="s"),
+    "history": merge.Merge(keys="k", sequence_by="s", stored_as_scd_type=2),
+    "snapshot": merge.Merge(keys="k", from_snapshot="100"),
+}
+MERGES = ("merge", "history", "snapshot")
 
 
 def generated(seed):
@@ -44,40 +51,48 @@ def generated(seed):
 def judged(spark, how, stored, batch, *, strict):
     """The rows that are accepted, and those that break the rule about uniqueness."""
     options = KEEPS[how]
-    types = COLUMNS | ({"_sequence": "int"} if how == "merge" else {})
+    leaf = merge if how in MERGES else append
+    types = COLUMNS | (merge.stored_columns({}, options, "int") if leaf is merge else {})
     target = Target(TableName("silver", "t"), "", types, types)
     there = spark.createDataFrame(stored, DDL)
-    there = there.withColumn("_sequence", there["s"]) if how == "merge" else there
-    leaf = merge if how == "merge" else append
+    there = there.withColumn("_sequence", there["s"]) if leaf is merge else there
+    if how == "history":  # each key had all values before, and one that is deleted has the highest of them
+        now = there.selectExpr("*", "_sequence AS valid_from", "CAST(NULL AS int) AS valid_to", "true AS is_current")
+        past = "k", "explode(sequence(0, 9)) AS u", "s", "ok", "-2 AS _sequence", "-2 AS valid_from"
+        there = now.unionByName(now.selectExpr(*past, "-1 AS valid_to", "false AS is_current"))
+        gone = now.where("k = 0").selectExpr("6 AS k", "9 AS u", "s", "ok", "0 AS _sequence", "0 AS valid_from")
+        there = there.unionByName(gone.selectExpr("*", "15 AS valid_to", "false AS is_current"))
     frame = spark.createDataFrame(batch, DDL).coalesce(1)
-    if how != "merge":  # the order of arrival, which Bronze tells
+    if how not in ("merge", "history"):  # the order of arrival, which Bronze tells
         frame = frame.withColumn("_batch", frame["s"])
     checks = Checks()
     stays = lambda rows: leaf.after(rows, there, target, options)  # noqa: E731
     found = judge(frame, RULES, checks, stays, strict=strict)
-    if how == "merge":
+    if leaf is merge:
         found = merge.controls(found, options, checks)
     name = next(check.found for check in checks.all if check.name == "u")
     blamed = [tuple(row)[:4] for row in found.where(f"{name} is not null").select(*COLUMNS).collect()]
     return [tuple(row) for row in accepted(found, checks).select(*COLUMNS).collect()], blamed, evaluate(found, checks)
 
 
-def written(how, stored, rows):
-    """What the table holds after the rows came in order."""
-    table = {row[0]: row for row in stored}
+def written(how, stored, rows, batch):
+    """What the table holds after the rows of the batch came in order."""
+    table = {row[0]: row for row in stored if how != "snapshot" or row[0] in {row[0] for row in batch}}
+    newest = {row[0]: row[2] for row in stored} | ({6: 15} if how == "history" else {})
     if how == "append":
         return [*stored, *rows]
     for row in sorted(rows, key=lambda row: row[2]):
-        if how == "merge" and (row[0] not in table or row[2] >= table[row[0]][2]):
+        if how == "snapshot" or (how in MERGES and row[2] >= newest.get(row[0], 0)):
             table[row[0]] = row
-        table.setdefault(row[0], row)
+        elif how not in MERGES:
+            table.setdefault(row[0], row)
     return list(table.values())
 
 
 def model(how, stored, batch):
     """The rows of the batch that would be in the table, and have a value that an earlier one has."""
     good = sorted((row for row in batch if row[3]), key=lambda row: row[2])
-    after = written(how, stored, good)
+    after = written(how, stored, good, batch)
     taken = [row[1] for row in after if row in stored]
     blamed = []
     for row in good:
@@ -99,7 +114,7 @@ def test_s50_as_in_a_few_lines_of_python(spark, how, seed):
     if wanted and how != "append":
         kept, blamed, _ = judged(spark, how, stored, batch, strict=True)
         assert blamed, "nothing is let in that was not before"
-    values = [row[1] for row in written(how, stored, kept) if row[1] is not None]
+    values = [row[1] for row in written(how, stored, kept, batch) if row[1] is not None]
     assert len(values) == len(set(values)), "whatever was turned away, no value is there twice"
     assert {row for row in batch if row[3]} == set(kept) | set(blamed), "nothing else is lost"
 

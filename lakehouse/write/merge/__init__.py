@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakehouse.errors import StepError
-from lakehouse.quality.after import After
 from lakehouse.write.base import Memory, Told
 from lakehouse.write.merge import scd1, scd2
-from lakehouse.write.merge.after import after as of_newest
+from lakehouse.write.merge.after import after
 from lakehouse.write.merge.options import Merge, stored_columns
 from lakehouse.write.merge.sequence import controls, flow, reads, sequence_type
 
@@ -33,18 +31,6 @@ __all__ = [
 Options = Merge
 INCREMENTAL = True
 """Only what is new in the inputs is read."""
-
-
-def after(
-    frame: DataFrame, there: DataFrame | None, target: Target, options: Merge, tombstones: DataFrame | None = None
-) -> After:
-    """The newest row of every key stays, of the frame and of what is stored; raises StepError for a history.
-
-    `tombstones` are those that exist.
-    """
-    if options.stored_as_scd_type == 2:
-        raise StepError("uniqueness and row counts are not available yet for a history (`stored_as_scd_type: 2`)")
-    return of_newest(frame, there, target, options, tombstones)
 
 
 def remembers(options: Merge) -> bool:

@@ -1,4 +1,7 @@
-"""SCD 1: the table as it would be after the commit, for rules about uniqueness and the number of rows (S50, S51)."""
+"""The table as a merge would leave it, for rules about uniqueness and the number of rows (S50, S51).
+
+Of a history its current versions are judged: those that are closed are the past, in which other rows had their values.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from lakehouse.quality.after import matched as same_values
 from lakehouse.quality.rows import DELETE, TRUNCATE
 from lakehouse.write.base import KIND
 from lakehouse.write.merge.fold import order
-from lakehouse.write.merge.options import SEQUENCE, Merge, tombstone_name
+from lakehouse.write.merge.options import IS_CURRENT, SEQUENCE, VALID_TO, Merge, tombstone_name
 from lakehouse.write.merge.sequence import HIDDEN, with_sequence
 
 if TYPE_CHECKING:
@@ -23,11 +26,15 @@ if TYPE_CHECKING:
 def after(
     frame: DataFrame, there: DataFrame | None, target: Target, options: Merge, tombstones: DataFrame | None = None
 ) -> After:
-    """The newest row of every key stays, unless it deletes; at the same sequence the frame's, not the stored one."""
+    """The newest row of every key stays, unless it deletes; at the same sequence the frame's, not the stored one.
+
+    Of a snapshot the rows that are turned away stand for their keys, as what is stored of them stays (S56, S72).
+    """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     frame = with_sequence(frame, options, {})
+    history = options.stored_as_scd_type == 2
     deletes = F.col(DELETE) if DELETE in frame.columns else F.lit(False)
     truncates = F.col(TRUNCATE) if TRUNCATE in frame.columns else F.lit(False)
     by = order(frame, target)
@@ -48,24 +55,38 @@ def after(
         ).drop(*marks)  # fmt: skip
         could = could & (F.col("__dead").isNull() | (F.col(HIDDEN) >= F.col("__dead")["at"]))
     if there is not None:
-        known = there.select(*_marked(options.keys, marks), F.struct(F.col(SEQUENCE).alias("at")).alias("__known"))
-        rows = rows.join(known, same_values(options.keys, marks), "left").drop(*marks)
-        adds = F.col("__known").isNull()
-        could = could & (adds | (F.col(HIDDEN) >= F.col("__known")["at"]))
+        rows = rows.join(_known(there, options, marks), same_values(options.keys, marks), "left").drop(*marks)
+        adds = ~F.coalesce(F.col("__known")["lives"], F.lit(False))
+        could = could & (F.col("__known").isNull() | (F.col(HIDDEN) >= F.col("__known")["at"]))
+        there = there.where(IS_CURRENT) if history else there
     wins = could & (F.col("__rank") == 1)
     rows = rows.withColumn("__wins", F.coalesce(wins, F.lit(False)))
     rows = flagged(rows, wins & ~deletes, could & ~deletes, wins & ~deletes & adds)
     helpers = [name for name in ("__rank", "__known", "__floor", "__dead") if name in rows.columns]
     rows = rows.drop(*helpers)
-    removes = bool({DELETE, TRUNCATE} & set(frame.columns))
+    removes = history or options.from_snapshot is not None or bool({DELETE, TRUNCATE} & set(frame.columns))
     if there is None:
         return After(rows.drop("__wins"), by, keys=options.keys, removes=removes)
+    if options.from_snapshot is not None:
+        there = there.join(frame.select(*_marked(options.keys, marks)), same_values(options.keys, marks), "left_semi")
     coming = rows.where("__wins").select(*_marked(options.keys, marks))
     rest = there.join(coming, same_values(options.keys, marks), "left_anti")
     if floors is not None:
         above = F.col("__floor").isNull() | (F.col(SEQUENCE) >= F.col("__floor")["at"])
         rest = rest.crossJoin(F.broadcast(floors)).where(above).drop("__floor")
     return After(rows.drop("__wins"), by, rest, there, options.keys, removes)
+
+
+def _known(there: DataFrame, options: Merge, marks: list[str]) -> DataFrame:
+    """Of each stored key, under `marks`, `__known`: the sequence of the last that is known of it, whether it lives."""
+    from pyspark.sql import functions as F
+
+    if options.stored_as_scd_type == 1:
+        newest = F.struct(F.col(SEQUENCE).alias("at"), F.lit(True).alias("lives"))
+        return there.select(*_marked(options.keys, marks), newest.alias("__known"))
+    # what ended the last version is newer than what it was confirmed by
+    newest = F.struct(F.max(F.greatest(SEQUENCE, VALID_TO)).alias("at"), F.max(IS_CURRENT).alias("lives"))
+    return there.groupBy(*_marked(options.keys, marks)).agg(newest.alias("__known"))
 
 
 def _marked(names: Sequence[str], marks: list[str]) -> list[Column]:

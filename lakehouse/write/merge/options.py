@@ -23,7 +23,7 @@ class Merge(Model):
     """Columns that tell which rows are versions of the same thing; NULL equals NULL."""
     sequence_by: Many[RowExpression] | None = None
     """Column, expression or list that orders the versions of a key; its value is kept in `_sequence`. Over one table
-    that is itself merged it may be left out: its commits are the order."""
+    that is itself merged it may be left out: its commits are the order; over one Bronze table its batches are."""
     stored_as_scd_type: Literal[1, 2] = 1
     """1 keeps the newest row of a key, 2 keeps every version with the time it was valid."""
     apply_as_deletes: Condition | None = None

@@ -12,12 +12,14 @@ from lakehouse.errors import StepError
 from lakehouse.lake import types
 from lakehouse.names import is_identifier, quoted
 from lakehouse.quality import binding, expressions
+from lakehouse.quality.after import content
 from lakehouse.quality.flow import Flow, Kind, Value, changed, used, value
-from lakehouse.quality.rows import COMMIT_VERSION, DELETE, TRUNCATE
-from lakehouse.write.merge.options import SEQUENCE, VALID_FROM, Merge, stored_columns
+from lakehouse.quality.rows import COMMIT_VERSION, DELETE, TRUNCATE, WAS, visible
+from lakehouse.write.merge.options import SEQUENCE, VALID_FROM, Merge, is_stored, stored_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
+    from pyspark.sql.window import WindowSpec
 
     from lakehouse.quality.checks import Checks
 
@@ -71,6 +73,7 @@ def controls(frame: DataFrame, options: Merge, checks: Checks) -> DataFrame:
     What a row that deletes brings besides its key is not stored, so other rules do not judge it; a truncate has no key.
     Raises StepError when `sequence_by` is a bare column of text, which would sort `9` above `10`.
     """
+    from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     frame = with_sequence(frame, options, checks.variables, checks.now)
@@ -96,9 +99,35 @@ def controls(frame: DataFrame, options: Merge, checks: Checks) -> DataFrame:
     )
     if parts := _parts(options):
         frame = _in_order(frame, parts, checks, "from_snapshot" if options.from_snapshot else "sequence_by")
+    if not options.order and WAS not in frame.columns:
+        batch = Window.partitionBy(*(quoted(key) for key in options.keys), HIDDEN)
+        frame = unordered(frame, options, batch, ~no_key, checks)
     if deletes:
         checks.spared = reduce(or_, deletes)
     return frame
+
+
+def unordered(frame: DataFrame, options: Merge, commit: WindowSpec, judged: Column, checks: Checks) -> DataFrame:
+    """Add the check that of the judged rows of one commit, a window, none differ: nothing says which of them counts.
+
+    What is not stored may differ, but not whether they delete.
+    """
+    from pyspark.sql import functions as F
+
+    doomed = checks.doomed()
+    judged = judged if doomed is None else judged & ~doomed
+    deletes = [F.col(name) for name in (DELETE, TRUNCATE) if name in frame.columns and WAS not in frame.columns]
+    same = F.struct(content([name for name in visible(frame.columns) if is_stored(name, options)]), *deletes)
+    one = F.when(judged, same)
+    return checks.add(
+        frame.withColumn("__several", F.min(one).over(commit) != F.max(one).over(commit)),
+        name="merge.order",
+        column=options.keys[0] if len(options.keys) == 1 else None,
+        violated=judged & F.col("__several"),
+        value=checks.shown(frame, options.keys),
+        message="several rows of one commit have this key, and nothing says which of them counts",
+        action="fail",
+    ).drop("__several")
 
 
 def _in_order(frame: DataFrame, parts: Mapping[str, str], checks: Checks, word: str) -> DataFrame:
