@@ -108,7 +108,7 @@ def rebuilt(project: Project, name: TableName, spark: SparkSession | None) -> Re
         if found.confirm:  # first: without the rows after it the table is still refused
             commits.confirm(control, log.table_id or "", found.confirm, table=str(name), run=run)
         ledger.rebuilt(found.rows, log.sequence or 0)
-        _take_over(session_of(project, spark), log, rows, control, run)
+        _take_over(session_of(project, spark), log, Commits.read(control, log.table_id or ""), control, run)
         left = {f.path for f in skipped} | known
         return RebuiltLedger(
             str(name),

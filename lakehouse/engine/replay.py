@@ -28,7 +28,7 @@ from lakehouse.errors import StepError
 from lakehouse.lake import commit, increment
 from lakehouse.lake.log import Log
 from lakehouse.planning.batches import counted
-from lakehouse.planning.decide import decide_replay
+from lakehouse.planning.decide_own import decide_replay
 from lakehouse.planning.steps import Step
 from lakehouse.planning.work import Alter, Idle, Settle
 from lakehouse.quality.core.base import BatchExpectation, FrameExpectation

@@ -11,7 +11,8 @@ from lakehouse.engine.results import Status, StepResult
 from lakehouse.engine.rewrite import rewrite
 from lakehouse.engine.run import Run
 from lakehouse.engine.step import guarded, looked, lost_again, refuse_stopped
-from lakehouse.planning.decide import decide_rewrite, ours, refuse_before
+from lakehouse.planning.decide import ours
+from lakehouse.planning.decide_own import decide_rewrite, refuse_before
 from lakehouse.planning.steps import Step
 from lakehouse.planning.work import Idle, Settle
 from lakehouse.state.discovery import Discovery

@@ -9,7 +9,7 @@ from lakehouse.lake.log import Log
 from lakehouse.lake.signature import Offset
 from lakehouse.lake.table import PROJECT
 from lakehouse.names import TableName
-from lakehouse.planning.alterations import alterations, refuse_rewrite, same_names
+from lakehouse.planning.alterations import alterations
 from lakehouse.planning.batches import counted, cut, limits, overwrites
 from lakehouse.planning.following import follow
 from lakehouse.planning.ranges import (
@@ -44,82 +44,13 @@ def _decided(step: Step, state: State) -> Create | Settle | Alter | Work | Idle:
         # a table that reads is made with the columns of what it reads, once there is something to read
         return Create(then) if step.is_bronze or isinstance(then, Work) else then
     where = place(ours(step, state, log), state.commits)
-    settle = _unsettled(step, state, log, where)
+    settle = unsettled(step, state, log, where)
     if settle.is_something:
         return replace(settle, then=_afterwards(step, state, log, settle))
     found = _settled(step, state, log, where)
     if isinstance(found, Idle) and (noted := _notes(step, state, log, found.place)):
         return Settle(where, confirm=noted, then=found)
     return found
-
-
-def decide_replay(step: Step, state: State) -> Settle | Alter | Work | Idle:
-    """What is to be done to take rows out of the quarantine; the last answer is always that work. Raises as `decide`.
-
-    A batch of files that was planned and not committed comes first. Where a replay may still commit whose rows are
-    marked, the work is to take its number (`batches` and `inputs` are empty, `refresh` is `none`): then it cannot.
-    """
-    log = state.log
-    refuse_before(step, state)
-    if log is None:
-        return Idle(Place(), "the table does not exist yet")
-    where = place(ours(step, state, log), state.commits)
-    settle = _unsettled(step, state, log, where)
-    if settle.is_something:
-        return settle
-    if altered := alterations(step, log, state.commits.project, where.definition):
-        return Alter(tuple(altered), Idle(where, ""))
-    standing = state.standing
-    if standing is not None and standing.open is not None:
-        return _files(step, state, log.version, where)
-    number = standing.next_batch if standing is not None else where.sequence + 1
-    offsets = _looked_at(state, where) if standing is None else {"files": {"batch": number}}
-    open_ = state.commits.replays_open(log)
-    reason = "an unfinished replay is ended" if open_ else "rows of the quarantine"
-    refresh = "none" if open_ else "incremental"
-    return Work(where, number, log.version, reason, offsets=offsets, refresh=refresh, kind="replay")
-
-
-def decide_rewrite(step: Step, state: State) -> Settle | Work | Idle:
-    """What is to be done to lay the table out anew, as its `partitioned_by` says; raises as `decide`.
-
-    A batch of files that was planned and not committed has to be loaded first: StepError.
-    """
-    log = state.log
-    refuse_before(step, state)
-    if log is None:
-        return Idle(Place(), "the table does not exist yet")
-    where = place(ours(step, state, log), state.commits)
-    settle = _unsettled(step, state, log, where)
-    if settle.is_something:
-        return settle
-    wanted = step.spec.partitioned_by or ()
-    if same_names(wanted, log.partitioned_by):
-        return Idle(where, "its files lie as its definition says")
-    refuse_rewrite(step, log)
-    standing = state.standing
-    if standing is not None and standing.open is not None:
-        raise StepError(
-            f"{step.name}: batch {standing.open.batch} was planned and is not committed yet",
-            code="table.rewrite",
-            fix="take the change of `partitioned_by` back, run it, and then lay it out anew",
-        )
-    number = standing.next_batch if standing is not None else where.sequence + 1
-    offsets = _looked_at(state, where) if standing is None else {"files": {"batch": number}}
-    reason = (
-        f"partitioned by {', '.join(log.partitioned_by) or 'nothing'}, from now on by {', '.join(wanted) or 'nothing'}"
-    )
-    return Work(where, number, log.version, reason, offsets=offsets, refresh="full", kind="rewrite")
-
-
-def refuse_before(step: Step, state: State) -> None:
-    """Raise StepError where the table has its name of before yet, which only a run changes."""
-    if state.before is not None:
-        raise StepError(
-            f"{step.name} still lies under the name that it had before, {state.before}",
-            code="table.rename",
-            fix=f"run it first: `lakehouse run --select {step.name}`",
-        )
 
 
 def ours(step: Step, state: State, log: Log) -> Log:
@@ -143,7 +74,7 @@ def ours(step: Step, state: State, log: Log) -> Log:
 
 
 def _settled(step: Step, state: State, log: Log, where: Place) -> Alter | Work | Idle:
-    found = _to_do(step, state, log.version, replace(where, offsets=_looked_at(state, where)))
+    found = _to_do(step, state, log.version, replace(where, offsets=looked_at(state, where)))
     if isinstance(found, Work) and found.kind == "refresh":
         return found  # what stored rows cannot follow is no matter, and what they can comes after
     altered = alterations(step, log, state.commits.project, where.definition)
@@ -160,7 +91,7 @@ def _afterwards(step: Step, state: State, log: Log, settle: Settle) -> Alter | W
         return None
 
 
-def _looked_at(state: State, where: Place) -> dict[str, Offset]:
+def looked_at(state: State, where: Place) -> dict[str, Offset]:
     """The offsets, on to the versions that an idle run looked at and found to bring no data (S78)."""
     offsets = by_names(where.offsets, state.inputs)
     for row in state.commits.confirmed:
@@ -193,7 +124,8 @@ def _notes(step: Step, state: State, log: Log, where: Place) -> tuple[Confirmati
     return note(log, state.commits, where)
 
 
-def _unsettled(step: Step, state: State, log: Log, where: Place) -> Settle:
+def unsettled(step: Step, state: State, log: Log, where: Place) -> Settle:
+    """What attempts that ended have left open."""
     standing = state.standing
     confirm, clean = unconfirmed(log, state.commits, where), state.commits.dead(log)
     restores, replayed = state.commits.unnoted(log), state.commits.replays_to_finish(log)
@@ -208,14 +140,15 @@ def _unsettled(step: Step, state: State, log: Log, where: Place) -> Settle:
 
 def _to_do(step: Step, state: State, base: int, where: Place) -> Work | Idle:
     if step.is_bronze:
-        return _files(step, state, base, where)
+        return file_batches(step, state, base, where)
     return _tables(step, state, base, where)
 
 
 # --- Bronze: files ------------------------------------------------------------------------------------------------
 
 
-def _files(step: Step, state: State, base: int, where: Place) -> Work | Idle:
+def file_batches(step: Step, state: State, base: int, where: Place) -> Work | Idle:
+    """The batch that was planned and not committed, else those of new files."""
     standing = state.standing
     assert standing is not None, "a Bronze step is observed with its ledger"
     if standing.open is not None:

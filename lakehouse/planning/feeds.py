@@ -31,6 +31,7 @@ def feed_of(item: Input, source: Table, how: str, way: str) -> Feed:
 
 def misread(project: Project, name: TableName, item: Input, index: int, read: Read, way: str) -> Iterator[Problem]:
     """What changes cannot be read into a table that is written that way."""
+    merge = project.tables[name].merge
     if item.changes and read.whole:
         message = f"`{way}` reads its inputs whole, and `changes` reads what changed in {item.table}"
         where = project.position(name, "from", index, "changes")
@@ -46,11 +47,11 @@ def misread(project: Project, name: TableName, item: Input, index: int, read: Re
         message = f"{read.table} is written by `{how}`, and `append` would keep what changed or was deleted there since"
         fix = f"write `merge`, or `from: {{table: {read.table}, changes: true}}` to append every change as a row"
         yield Problem(project.position(name, "from", index), "conflicting-keys", message, fix)
-    elif read.feed == "changes" and (merge := project.tables[name].merge) is not None and _loses_ends(merge):
+    elif read.feed == "changes" and merge is not None and _loses_ends(merge):
         message = f"a delete in {read.table} has the sequence of the row that it deletes, so it would end no version"
         fix = "leave `sequence_by` out: then the commits of the table that is read are the order, and end versions"
         yield Problem(project.position(name, "merge", "sequence_by"), "conflicting-keys", message, fix)
-    elif read.feed == "changes" and (merge := project.tables[name].merge) is not None and merge.from_snapshot:
+    elif read.feed == "changes" and merge is not None and merge.from_snapshot:
         message = f"`from_snapshot` compares whole snapshots, and of {read.table} only what changed is read"
         fix = "read a table to which each snapshot is appended"
         yield Problem(project.position(name, "from", index), "conflicting-keys", message, fix)

@@ -66,6 +66,13 @@ def content(columns: Sequence[str]) -> Column:
     return F.xxhash64(F.to_json(F.struct(*[F.col(quoted(name)) for name in columns])))
 
 
+def marked(names: Sequence[str], marks: Sequence[str]) -> list[Column]:
+    """The columns under other names, to be compared by `matched`."""
+    from pyspark.sql import functions as F
+
+    return [F.col(quoted(name)).alias(mark) for name, mark in zip(names, marks, strict=True)]
+
+
 def matched(names: Sequence[str], marks: Sequence[str]) -> Column:
     """Where the columns have the values of the others; NULL equals NULL."""
     from functools import reduce

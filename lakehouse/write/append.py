@@ -10,9 +10,22 @@ from pydantic import Field, model_validator
 from lakehouse.lake.observed import Observed
 from lakehouse.model import Model, Names
 from lakehouse.names import quoted
-from lakehouse.quality.after import COULD, OUT, After, flagged, matched
+from lakehouse.quality.after import COULD, OUT, After, flagged, marked, matched
 from lakehouse.quality.flow import Flow, Kind
-from lakehouse.write.base import Counts, Told, add, all_written, arrival, inserted, only_true, stored, view
+from lakehouse.write.base import (
+    Counts,
+    Told,
+    add,
+    all_written,
+    arrival,
+    insert,
+    inserted,
+    merge_into,
+    only_true,
+    same_key,
+    stored,
+    view,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -54,8 +67,7 @@ def after(frame: DataFrame, there: DataFrame | None, target: Target, options: Ap
         return After(flagged(frame, could, could, could), order, there, there)
     if there is not None:
         marks = [f"__m{index}" for index in range(len(options.keys))]
-        known = there.select(*(F.col(quoted(key)).alias(mark) for key, mark in zip(options.keys, marks, strict=True)))
-        known = known.distinct().withColumn("__known", F.lit(True))
+        known = there.select(*marked(options.keys, marks)).distinct().withColumn("__known", F.lit(True))
         frame = frame.join(known, matched(options.keys, marks), "left").drop(*marks)
         could = could & F.col("__known").isNull()
     line = Window.partitionBy(*(quoted(key) for key in options.keys)).orderBy(OUT, *order)
@@ -98,11 +110,7 @@ def _missing_keys(frame: DataFrame, target: Target, keys: tuple[str, ...]) -> No
     if target.empty:
         add(first, target)
         return
-    names = ", ".join(quoted(name) for name in columns)
-    evolution = "WITH SCHEMA EVOLUTION " if target.evolves else ""
     with view(first) as source:
         frame.sparkSession.sql(
-            f"MERGE {evolution}INTO {target.sql} AS t USING {source} AS s "
-            f"ON {' AND '.join(f't.{quoted(key)} <=> s.{quoted(key)}' for key in keys)} "
-            f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({', '.join(f's.{quoted(name)}' for name in columns)})"
+            f"{merge_into(target)} USING {source} AS s ON {same_key(keys)} WHEN NOT MATCHED THEN {insert(first)}"
         )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.names import quoted
+from lakehouse.quality.rows import is_hidden
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import DataType
 
     from lakehouse.lake.history import Commit
     from lakehouse.lake.target import Target
@@ -167,6 +169,27 @@ def persisted_source(spark: SparkSession) -> Iterator[None]:
 def comparable(sql: str, type_text: str) -> str:
     """SQL whose value can be compared by `<=>` and hashed, for a column of any type."""
     return f"to_json(struct({sql}))" if "map<" in type_text or "variant" in type_text else sql
+
+
+def merge_into(target: Target) -> str:
+    """`MERGE … AS t`, adding columns when the table lacks some."""
+    return f"MERGE {'WITH SCHEMA EVOLUTION ' if target.evolves else ''}INTO {target.sql} AS t"
+
+
+def same_key(keys: Sequence[str]) -> str:
+    """SQL: source `s` and target `t` have the same values in these columns; NULL equals NULL (S61)."""
+    return " AND ".join(f"t.{quoted(key)} <=> s.{quoted(key)}" for key in keys)
+
+
+def insert(source: DataFrame) -> str:
+    """`INSERT (…) VALUES (…)` of all columns of the source `s` but hidden ones."""
+    columns = [quoted(name) for name in source.columns if not is_hidden(name)]
+    return f"INSERT ({', '.join(columns)}) VALUES ({', '.join(f's.{name}' for name in columns)})"
+
+
+def kind_of(frame: DataFrame, name: str) -> DataType:
+    """The type of a column, in whatever case it is written."""
+    return next(field.dataType for field in frame.schema.fields if field.name.casefold() == name.casefold())
 
 
 _TO_THE_MICROSECOND = "map('timestampFormat', 'yyyy-MM-dd''T''HH:mm:ss.SSSSSSXXX')"

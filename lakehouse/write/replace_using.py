@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 from lakehouse.model import Names, Root
 from lakehouse.names import quoted
 from lakehouse.quality.after import After, replaced
-from lakehouse.write.base import Counts, Told, add, inserted, selected, view
+from lakehouse.write.base import Counts, Told, add, insert, inserted, merge_into, selected, view
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -90,7 +90,6 @@ def write(frame: DataFrame, target: Target, options: ReplaceUsing) -> Told:
     from pyspark.sql import functions as F
 
     rows = selected(frame, target)
-    names = [quoted(name) for name in rows.columns]
     if target.empty:
         add(frame, target)
         return told
@@ -100,14 +99,11 @@ def write(frame: DataFrame, target: Target, options: ReplaceUsing) -> Told:
     values = rows.select(*(F.col(key).alias(f"__m{i}") for i, key in enumerate(keys))).distinct()
     values = values.select(*nothing, *(f"__m{i}" for i in range(len(keys))), F.lit(True).alias(_GONE))
     source = rows.withColumn(_GONE, F.lit(False)).unionByName(values, allowMissingColumns=True)
-    matched = " AND ".join(f"t.{key} = s.__m{i}" for i, key in enumerate(keys))
-    evolution = "WITH SCHEMA EVOLUTION " if target.evolves else ""
+    pairs = " AND ".join(f"t.{key} = s.__m{i}" for i, key in enumerate(keys))
     with view(source) as name:
         frame.sparkSession.sql(
-            f"MERGE {evolution}INTO {target.sql} AS t USING {name} AS s ON s.{_GONE} AND {matched} "
-            f"WHEN MATCHED THEN DELETE "
-            f"WHEN NOT MATCHED AND NOT s.{_GONE} THEN "
-            f"INSERT ({', '.join(names)}) VALUES ({', '.join(f's.{n}' for n in names)})"
+            f"{merge_into(target)} USING {name} AS s ON s.{_GONE} AND {pairs} "
+            f"WHEN MATCHED THEN DELETE WHEN NOT MATCHED AND NOT s.{_GONE} THEN {insert(rows)}"
         )
     return told
 

@@ -134,10 +134,6 @@ def test_every_cycle_is_told(tmp_path: Path) -> None:
             "gold: {g: {sql: SELECT * FROM silver.s_quarantine}}\nsilver: {s: {from: bronze.a}}",
             "reading the companion table silver.s_quarantine is not available yet", "silver.s_quarantine",
         ),
-        (
-            "silver: {s: {from: bronze.a, merge: {keys: x}}}",
-            "`merge` without `sequence_by` from bronze.a, whose rows are only added, is not available yet", "merge: {keys",
-        ),
     ],
 )  # fmt: skip
 def test_what_is_not_built_is_refused_by_name(tmp_path: Path, tables: str, message: str, place: str) -> None:
@@ -243,6 +239,10 @@ def test_all_phases_tell_their_mistakes_together_and_none_twice(tmp_path: Path, 
             "missing-key", "`sequence_by` is missing: without it versions are ordered by the commits of one table", "merge: {keys: x}}",
         ),
         (
+            "silver: {s: {from: bronze.a}, t: {from: silver.s, merge: {keys: x}}}",
+            "missing-key", "`sequence_by` is missing: without it versions are ordered by the commits of one table", "merge: {keys: x}}",
+        ),
+        (
             "silver: {s: {from: bronze.a, overwrite: true}, t: {from: silver.s, merge: {keys: x}, cleanse: [{deduplicate: {keys: x, order_by: x}}]}}",
             "not-incremental", "behind `deduplicate` nobody can tell which key a row was deleted of", "{keys: x, order_by",
         ),
@@ -266,6 +266,7 @@ silver:
   log: {from: bronze.a}
   more: {from: silver.log}
   latest: {from: bronze.a, merge: {keys: x, sequence_by: _batch}}
+  loaded: {from: bronze.a, merge: {keys: x}}
   copy: {from: silver.latest, merge: {keys: x}}
   all: {from: {table: silver.latest, changes: true}, append: true}
   twice: {from: [silver.more, bronze.a], append: {keys: x}}
@@ -276,7 +277,7 @@ gold:
     )
     feeds = {str(s.name): [r.feed for r in s.reads] for s in found.steps}
     assert feeds == {
-        "bronze.a": [], "silver.log": [""], "silver.more": ["inserts"], "silver.latest": [""], "silver.copy": ["changes"],
+        "bronze.a": [], "silver.log": [""], "silver.more": ["inserts"], "silver.latest": [""], "silver.loaded": [""], "silver.copy": ["changes"],
         "silver.all": ["all"], "silver.twice": ["inserts", ""], "gold.whole": [""], "gold.sum": [""],
     }  # fmt: skip
     assert {str(s.name) for s in found.steps if s.followed} == {"silver.log", "silver.more", "silver.latest"}

@@ -17,7 +17,8 @@ from lakehouse.control import commits
 from lakehouse.control.ledger import Ledger
 from lakehouse.errors import OffsetError, StepError
 from lakehouse.planning.compile import compile as compile_
-from lakehouse.planning.decide import decide, decide_replay
+from lakehouse.planning.decide import decide
+from lakehouse.planning.decide_own import decide_replay
 from lakehouse.planning.work import Alter, Create, Decision, Idle, Settle, Work
 from lakehouse.sources.base import SourceFile
 from lakehouse.state.asked import Asked

@@ -5,12 +5,10 @@ Of a history its current versions are judged: those that are closed are the past
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lakehouse.names import quoted
-from lakehouse.quality.after import OUT, After, flagged
-from lakehouse.quality.after import matched as same_values
+from lakehouse.quality.after import OUT, After, flagged, marked, matched
 from lakehouse.quality.rows import DELETE, TRUNCATE
 from lakehouse.write.base import KIND
 from lakehouse.write.merge.fold import order
@@ -18,7 +16,7 @@ from lakehouse.write.merge.options import IS_CURRENT, SEQUENCE, VALID_TO, Merge,
 from lakehouse.write.merge.sequence import HIDDEN, with_sequence
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
     from lakehouse.lake.target import Target
 
@@ -48,14 +46,14 @@ def after(
         could = could & (F.col("__floor").isNull() | (F.col(HIDDEN) >= F.col("__floor")["at"]))
     if tombstones is not None:
         names = [tombstone_name(key) for key in options.keys]
-        dead = tombstones.where(F.col(KIND) == "delete").groupBy(*_marked(names, marks))
+        dead = tombstones.where(F.col(KIND) == "delete").groupBy(*marked(names, marks))
         rows = rows.join(
             dead.agg(F.max(F.struct(F.col(SEQUENCE).alias("at"))).alias("__dead")),
-            same_values(options.keys, marks), "left",
+            matched(options.keys, marks), "left",
         ).drop(*marks)  # fmt: skip
         could = could & (F.col("__dead").isNull() | (F.col(HIDDEN) >= F.col("__dead")["at"]))
     if there is not None:
-        rows = rows.join(_known(there, options, marks), same_values(options.keys, marks), "left").drop(*marks)
+        rows = rows.join(_known(there, options, marks), matched(options.keys, marks), "left").drop(*marks)
         adds = ~F.coalesce(F.col("__known")["lives"], F.lit(False))
         could = could & (F.col("__known").isNull() | (F.col(HIDDEN) >= F.col("__known")["at"]))
         there = there.where(IS_CURRENT) if history else there
@@ -68,9 +66,9 @@ def after(
     if there is None:
         return After(rows.drop("__wins"), by, keys=options.keys, removes=removes)
     if options.from_snapshot is not None:
-        there = there.join(frame.select(*_marked(options.keys, marks)), same_values(options.keys, marks), "left_semi")
-    coming = rows.where("__wins").select(*_marked(options.keys, marks))
-    rest = there.join(coming, same_values(options.keys, marks), "left_anti")
+        there = there.join(frame.select(*marked(options.keys, marks)), matched(options.keys, marks), "left_semi")
+    coming = rows.where("__wins").select(*marked(options.keys, marks))
+    rest = there.join(coming, matched(options.keys, marks), "left_anti")
     if floors is not None:
         above = F.col("__floor").isNull() | (F.col(SEQUENCE) >= F.col("__floor")["at"])
         rest = rest.crossJoin(F.broadcast(floors)).where(above).drop("__floor")
@@ -83,16 +81,10 @@ def _known(there: DataFrame, options: Merge, marks: list[str]) -> DataFrame:
 
     if options.stored_as_scd_type == 1:
         newest = F.struct(F.col(SEQUENCE).alias("at"), F.lit(True).alias("lives"))
-        return there.select(*_marked(options.keys, marks), newest.alias("__known"))
+        return there.select(*marked(options.keys, marks), newest.alias("__known"))
     # what ended the last version is newer than what it was confirmed by
     newest = F.struct(F.max(F.greatest(SEQUENCE, VALID_TO)).alias("at"), F.max(IS_CURRENT).alias("lives"))
-    return there.groupBy(*_marked(options.keys, marks)).agg(newest.alias("__known"))
-
-
-def _marked(names: Sequence[str], marks: list[str]) -> list[Column]:
-    from pyspark.sql import functions as F
-
-    return [F.col(quoted(key)).alias(mark) for key, mark in zip(names, marks, strict=True)]
+    return there.groupBy(*marked(options.keys, marks)).agg(newest.alias("__known"))
 
 
 def _floors(frame: DataFrame, tombstones: DataFrame | None) -> DataFrame | None:

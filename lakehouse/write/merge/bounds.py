@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.names import quoted
+from lakehouse.write.base import kind_of
 from lakehouse.write.merge.values import literal, skips, told
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ def look(frame: DataFrame, target: Target, options: Merge, more: Mapping[str, Co
     """
     from pyspark.sql import functions as F
 
-    keys = {i: key for i, key in enumerate(options.keys) if skips(frame.schema[_spelled(frame, key)].dataType)}
+    keys = {i: key for i, key in enumerate(options.keys) if skips(kind_of(frame, key))}
     partitions = {name.casefold() for name in target.partitioned_by}
     asked: dict[str, Column] = {"rows": F.count(F.lit(1))}
     for i, key in keys.items():
-        column, kind = F.col(quoted(key)), frame.schema[_spelled(frame, key)].dataType
+        column, kind = F.col(quoted(key)), kind_of(frame, key)
         asked |= {f"low{i}": told(F.min(column), kind), f"high{i}": told(F.max(column), kind)}
         asked[f"null{i}"] = F.count_if(column.isNull())
         if key.casefold() in partitions:
@@ -59,7 +60,7 @@ def look(frame: DataFrame, target: Target, options: Merge, more: Mapping[str, Co
     found = row.asDict()
     bounds = {}
     for i, key in keys.items():
-        kind = frame.schema[_spelled(frame, key)].dataType
+        kind = kind_of(frame, key)
         values = found.get(f"all{i}")
         if found[f"low{i}"] is None:
             texts = []
@@ -72,10 +73,6 @@ def look(frame: DataFrame, target: Target, options: Merge, more: Mapping[str, Co
             texts.append("{0} IS NULL")
         bounds[key] = f"({' OR '.join(texts)})" if len(texts) > 1 else texts[0]
     return Look(found["rows"], bounds, {name: found[f"more_{name}"] for name in more or {}})
-
-
-def _spelled(frame: DataFrame, key: str) -> str:
-    return next(name for name in frame.columns if name.casefold() == key.casefold())
 
 
 def _braced(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lakehouse.lake import increment
 from lakehouse.lake.observed import Observed
 from lakehouse.names import quoted
-from lakehouse.quality.after import matched as same_values
+from lakehouse.quality.after import marked, matched
 from lakehouse.quality.rows import DELETE, TRUNCATE
 from lakehouse.write.base import KIND, arrival, stored
 from lakehouse.write.merge.options import SEQUENCE, Merge, fills_null, tombstone_name
@@ -95,11 +95,9 @@ def beside_tombstones(
     marks = [f"__m{index}" for index in range(len(options.keys))]
     named = (F.col(quoted(tombstone_name(key))).alias(key) for key in options.keys)
     deletes = tombstones.where(F.col(KIND) == "delete").select(*named, SEQUENCE).alias("t")
-    newest_of = (deletes.where(within) if within else deletes).groupBy(
-        *(F.col(quoted(key)).alias(mark) for key, mark in zip(options.keys, marks, strict=True))
-    )
+    newest_of = (deletes.where(within) if within else deletes).groupBy(*marked(options.keys, marks))
     known = newest_of.agg(F.max(F.struct(F.col(SEQUENCE).alias("at"))).alias("__dead"))
-    rows = frame.join(known, same_values(options.keys, marks), "left")
+    rows = frame.join(known, matched(options.keys, marks), "left")
     at = F.col("__dead")["at"]
     late = F.coalesce(F.col(sequence) < at, F.lit(False))
     rows = rows.withColumn(KNOWN, F.coalesce(F.col(sequence) == at, F.lit(False)) & _deletes(frame))
@@ -120,7 +118,7 @@ def not_late(frame: DataFrame, target: Target, options: Merge, within: str) -> t
         *(F.col(f"t.{quoted(key)}").alias(mark) for key, mark in zip(options.keys, marks, strict=True)),
         F.col(f"t.{SEQUENCE}").alias(_NEWEST),
     )
-    rows = frame.join(known, same_values(options.keys, marks), "left")
+    rows = frame.join(known, matched(options.keys, marks), "left")
     late = F.coalesce(F.col(HIDDEN) < F.col(_NEWEST), F.lit(False))
     seen = Observed(rows, late=F.count_if(late))
     return seen.frame.where(~late).drop(_NEWEST, *marks), seen

@@ -18,9 +18,13 @@ from lakehouse.write.base import (
     add,
     comparable,
     comparable_grown,
+    insert,
     inserted,
+    kind_of,
+    merge_into,
     metric,
     persisted_source,
+    same_key,
     view,
 )  # fmt: skip
 from lakehouse.write.merge.bounds import Look, look
@@ -157,8 +161,7 @@ def _remembered(batch: Batch, options: Merge, memory: Memory | None) -> Batch:
     if to_keep:
         parts.append(source.where(new).select(*keys, SEQUENCE, F.lit("delete").alias(KIND)))
     if batch.floor.rises:
-        kinds = {field.name.casefold(): field.dataType for field in source.schema.fields}
-        no_key = [F.lit(None).cast(kinds[key.casefold()]).alias(tombstone_name(key)) for key in options.keys]
+        no_key = [F.lit(None).cast(kind_of(source, key)).alias(tombstone_name(key)) for key in options.keys]
         kind = source.schema[SEQUENCE].dataType
         floor = F.expr(batch.floor.now or "NULL").cast(kind).alias(SEQUENCE)
         parts.append(source.sparkSession.range(1).select(*no_key, floor, F.lit("truncate").alias(KIND)))
@@ -187,7 +190,7 @@ def _commit(batch: Batch, target: Target, options: Merge) -> Told:
     equal = same([name for name in columns if name not in {*filled, SEQUENCE}], target, options)
     for name in filled:
         equal += f" AND ((NOT {whole} AND s.{quoted(name)} IS NULL) OR {same([name], target, options)})"
-    on = " AND ".join(filter(None, [matched(options), batch.look.within() if batch.look else ""]))
+    on = " AND ".join(filter(None, [same_key(options.keys), batch.look.within() if batch.look else ""]))
     upserts = ""
     clauses = []
     if DELETE in source.columns:
@@ -242,21 +245,11 @@ def _late(batch: Batch, target: Target, options: Merge, version: int) -> tuple[i
         if skips(kind := source.schema[SEQUENCE].dataType):
             there = there.where(f"t.{SEQUENCE} > {literal(batch.look.more['oldest'], kind)}")
     known = there.select(*(F.col(f"t.{quoted(name)}").alias(name) for name in (*options.keys, SEQUENCE)))
-    pairs = F.expr(matched(options))
+    pairs = F.expr(same_key(options.keys))
     found = source.alias("s").join(known.alias("t"), pairs).where(F.expr(f"s.{SEQUENCE} < t.{SEQUENCE}"))
     deletes = F.count_if(F.col(f"s.{DELETE}")) if DELETE in source.columns else F.lit(0)
     (row,) = found.agg(F.count(F.lit(1)).alias("all"), deletes.alias("deletes")).collect()
     return row["all"] - row["deletes"], row["deletes"]
-
-
-def merge_into(target: Target) -> str:
-    """`MERGE … AS t`, adding columns when the table lacks some."""
-    return f"MERGE {'WITH SCHEMA EVOLUTION ' if target.evolves else ''}INTO {target.sql} AS t"
-
-
-def matched(options: Merge) -> str:
-    """SQL: source `s` and target `t` have the same key; NULL equals NULL (S61)."""
-    return " AND ".join(f"t.{quoted(key)} <=> s.{quoted(key)}" for key in options.keys)
 
 
 def same(columns: list[str], target: Target, options: Merge) -> str:
@@ -274,9 +267,3 @@ def same(columns: list[str], target: Target, options: Merge) -> str:
         elif name.casefold() not in keys:
             parts.append(f"{comparable(f't.{quoted(name)}', text)} <=> {comparable(f's.{quoted(name)}', text)}")
     return " AND ".join(parts) or "true"
-
-
-def insert(source: DataFrame, hidden: str = "") -> str:
-    """`INSERT (…) VALUES (…)` of all columns of the source but hidden ones."""
-    columns = [quoted(name) for name in source.columns if name != hidden and not is_hidden(name)]
-    return f"INSERT ({', '.join(columns)}) VALUES ({', '.join(f's.{name}' for name in columns)})"

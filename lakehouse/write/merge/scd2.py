@@ -27,13 +27,24 @@ from typing import TYPE_CHECKING
 
 from lakehouse.lake import increment
 from lakehouse.names import quoted
-from lakehouse.write.base import KIND, Counts, Memory, Told, add, persisted_source, stored, view
+from lakehouse.write.base import (
+    KIND,
+    Counts,
+    Memory,
+    Told,
+    add,
+    insert,
+    merge_into,
+    persisted_source,
+    same_key,
+    stored,
+    view,
+)
 from lakehouse.write.merge import bounds, line
 from lakehouse.write.merge.bounds import Look
 from lakehouse.write.merge.history import CHANGED, LAST, OUTCOME, REMOVED, THERE, UNTOLD, folded
 from lakehouse.write.merge.line import AT, DELETED, GONE, MORE, ROW, SAME, Columns
 from lakehouse.write.merge.options import IS_CURRENT, SEQUENCE, VALID_FROM, VALID_TO, Merge, tombstone_name
-from lakehouse.write.merge.scd1 import insert, matched, merge_into
 from lakehouse.write.merge.sequence import with_sequence
 
 if TYPE_CHECKING:
@@ -142,7 +153,7 @@ def _versions(events: DataFrame, columns: Columns, target: Target) -> DataFrame:
 
 
 def _merge(source: DataFrame, target: Target, options: Merge, columns: Columns, within: str) -> None:
-    on = [matched(options), f"t.{VALID_FROM} = s.{VALID_FROM}", *filter(None, [within])]
+    on = [same_key(options.keys), f"t.{VALID_FROM} = s.{VALID_FROM}", *filter(None, [within])]
     changed = [*columns.tracked, *columns.untracked, VALID_TO, IS_CURRENT, SEQUENCE]
     with persisted_source(source.sparkSession), view(source) as name:
         source.sparkSession.sql(
@@ -150,5 +161,5 @@ def _merge(source: DataFrame, target: Target, options: Merge, columns: Columns, 
             f"ON {' AND '.join(on)} "
             f"WHEN MATCHED AND s.{REMOVED} THEN DELETE "
             f"WHEN MATCHED THEN UPDATE SET {', '.join(f'{quoted(name)} = s.{quoted(name)}' for name in changed)} "
-            f"WHEN NOT MATCHED AND NOT s.{REMOVED} THEN {insert(source, hidden=REMOVED)}"
+            f"WHEN NOT MATCHED AND NOT s.{REMOVED} THEN {insert(source)}"
         )
