@@ -18,6 +18,8 @@ STAYS = "__stays"
 """Hidden column: whether the row is in the table after the commit."""
 COULD = "__could"
 """Hidden column: whether it would be if others were turned away."""
+RAW = "__raw"
+"""Hidden struct of the columns in which `After.rows` has other values than the rows came with, as they came."""
 ADDS = "__adds"
 """Hidden column: whether it is one row more, not another one's successor."""
 

@@ -193,6 +193,7 @@ def _beside(
             frame, twice, there = unique.marked(frame, names, checks, stays, condition, strict=strict)
             judged = _both(there, core.judged({n: F.col(quoted(spelled[n])) for n in core.names()}))
             frame = frame.withColumns(_registered(frame, name, expectation, checks, spelled, twice, judged))
+            frame = unique.as_it_came(frame)
     return frame
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lakehouse.names import quoted
-from lakehouse.quality.after import COULD, OUT, STAYS, After, Stays, matched
+from lakehouse.quality.after import COULD, OUT, RAW, STAYS, After, Stays, matched
 from lakehouse.quality.checks import Checks
 from lakehouse.quality.rows import types_of
 
@@ -44,6 +44,18 @@ def marked(
         rows, taken = _stored(rows, stored, names, tag, after, condition, by_key=by_key)
         twice = twice | taken
     return rows.withColumn(f"{tag}_twice", twice).drop(OUT, STAYS, COULD), F.col(f"{tag}_twice"), F.col(f"{tag}_there")
+
+
+def as_it_came(rows: DataFrame) -> DataFrame:
+    """The rows with their own values again, where `marked` gave them those that they would be stored with."""
+    from pyspark.sql import functions as F
+    from pyspark.sql.types import StructType
+
+    if RAW not in rows.columns:
+        return rows
+    kind = rows.schema[RAW].dataType
+    assert isinstance(kind, StructType)
+    return rows.withColumns({name: F.col(RAW)[name] for name in kind.names}).drop(RAW)
 
 
 def _earlier(

@@ -8,7 +8,6 @@ from typing import Any
 from lakehouse.errors import Problem, suggestion
 from lakehouse.model import unavailable
 from lakehouse.quality import expressions
-from lakehouse.quality.core.unique import UniqueExpectation
 from lakehouse.spec.leaves import WAYS
 from lakehouse.spec.nodes import MapNode, Mark, Node, Scalar, position, short
 from lakehouse.spec.table import Table
@@ -261,14 +260,8 @@ def _actions(layer: str, table: Table) -> Iterator[_Finding]:
 def _about_many(table: Table) -> Iterator[_Finding]:
     """Rules about many rows or the table have no row to drop or to set aside."""
     shared = table.expectations_on_violation
-    fills = table.merge is not None and bool(
-        table.merge.ignore_null_updates or table.merge.ignore_null_updates_column_list
-    )
     for name, expectation in table.expectations.items():
         action = expectation.on_violation or shared
-        if fills and isinstance(expectation.core, UniqueExpectation):
-            message = f"`{expectation.word}` where NULLs leave stored values is not available yet"
-            yield ("expectations", name, expectation.word), "not-available-yet", message, ""
         if expectation.routes or action not in ("drop", "quarantine"):
             continue
         message = f"{expectation.word} is not about single rows, so there is none to {_DONE[action]}"

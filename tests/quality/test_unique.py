@@ -31,8 +31,10 @@ KEEPS = {
     "merge": merge.Merge(keys="k", sequence_by="s"),
     "history": merge.Merge(keys="k", sequence_by="s", stored_as_scd_type=2),
     "snapshot": merge.Merge(keys="k", from_snapshot="100"),
+    "filled": merge.Merge(keys="k", sequence_by="s", ignore_null_updates=True),
+    "filled history": merge.Merge(keys="k", sequence_by="s", ignore_null_updates_column_list="u", stored_as_scd_type=2),
 }
-MERGES = ("merge", "history", "snapshot")
+MERGES = ("merge", "history", "snapshot", "filled", "filled history")
 
 
 def generated(seed):
@@ -56,14 +58,14 @@ def judged(spark, how, stored, batch, *, strict):
     target = Target(TableName("silver", "t"), "", types, types)
     there = spark.createDataFrame(stored, DDL)
     there = there.withColumn("_sequence", there["s"]) if leaf is merge else there
-    if how == "history":  # each key had all values before, and one that is deleted has the highest of them
+    if "history" in how:  # each key had all values before, and one that is deleted has the highest of them
         now = there.selectExpr("*", "_sequence AS valid_from", "CAST(NULL AS int) AS valid_to", "true AS is_current")
         past = "k", "explode(sequence(0, 9)) AS u", "s", "ok", "-2 AS _sequence", "-2 AS valid_from"
         there = now.unionByName(now.selectExpr(*past, "-1 AS valid_to", "false AS is_current"))
         gone = now.where("k = 0").selectExpr("6 AS k", "9 AS u", "s", "ok", "0 AS _sequence", "0 AS valid_from")
         there = there.unionByName(gone.selectExpr("*", "15 AS valid_to", "false AS is_current"))
     frame = spark.createDataFrame(batch, DDL).coalesce(1)
-    if how not in ("merge", "history"):  # the order of arrival, which Bronze tells
+    if how in ("append", "keys", "snapshot"):  # the order of arrival, which Bronze tells
         frame = frame.withColumn("_batch", frame["s"])
     checks = Checks()
     stays = lambda rows: leaf.after(rows, there, target, options)  # noqa: E731
@@ -76,30 +78,33 @@ def judged(spark, how, stored, batch, *, strict):
 
 
 def written(how, stored, rows, batch):
-    """What the table holds after the rows of the batch came in order."""
+    """What the table holds after the rows of the batch came in order: each row, and the value it is stored with."""
     table = {row[0]: row for row in stored if how != "snapshot" or row[0] in {row[0] for row in batch}}
-    newest = {row[0]: row[2] for row in stored} | ({6: 15} if how == "history" else {})
+    newest = {row[0]: row[2] for row in stored} | ({6: 15} if "history" in how else {})
+    values = {row: row[1] for row in [*stored, *rows]}
     if how == "append":
-        return [*stored, *rows]
+        return values
     for row in sorted(rows, key=lambda row: row[2]):
         if how == "snapshot" or (how in MERGES and row[2] >= newest.get(row[0], 0)):
+            if "filled" in how and row[1] is None and row[0] in table:
+                values[row] = values[table[row[0]]]
             table[row[0]] = row
         elif how not in MERGES:
             table.setdefault(row[0], row)
-    return list(table.values())
+    return {row: values[row] for row in table.values()}
 
 
 def model(how, stored, batch):
     """The rows of the batch that would be in the table, and have a value that an earlier one has."""
     good = sorted((row for row in batch if row[3]), key=lambda row: row[2])
     after = written(how, stored, good, batch)
-    taken = [row[1] for row in after if row in stored]
+    taken = [value for row, value in after.items() if row in stored]
     blamed = []
     for row in good:
-        if row in after and row not in stored and row[1] is not None:
-            if row[1] in taken:
+        if row in after and row not in stored and after[row] is not None:
+            if after[row] in taken:
                 blamed.append(row)
-            taken.append(row[1])
+            taken.append(after[row])
     return blamed
 
 
@@ -114,7 +119,7 @@ def test_s50_as_in_a_few_lines_of_python(spark, how, seed):
     if wanted and how != "append":
         kept, blamed, _ = judged(spark, how, stored, batch, strict=True)
         assert blamed, "nothing is let in that was not before"
-    values = [row[1] for row in written(how, stored, kept, batch) if row[1] is not None]
+    values = [value for value in written(how, stored, kept, batch).values() if value is not None]
     assert len(values) == len(set(values)), "whatever was turned away, no value is there twice"
     assert {row for row in batch if row[3]} == set(kept) | set(blamed), "nothing else is lost"
 

@@ -5,18 +5,19 @@ Of a history its current versions are judged: those that are closed are the past
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lakehouse.names import quoted
-from lakehouse.quality.after import OUT, After, flagged, marked, matched
+from lakehouse.quality.after import OUT, RAW, After, flagged, marked, matched
 from lakehouse.quality.rows import DELETE, TRUNCATE
 from lakehouse.write.base import KIND
 from lakehouse.write.merge.fold import order
-from lakehouse.write.merge.options import IS_CURRENT, SEQUENCE, VALID_TO, Merge, tombstone_name
+from lakehouse.write.merge.options import IS_CURRENT, SEQUENCE, VALID_FROM, VALID_TO, Merge, fills_null, tombstone_name
 from lakehouse.write.merge.sequence import HIDDEN, with_sequence
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from lakehouse.lake.target import Target
 
@@ -26,7 +27,8 @@ def after(
 ) -> After:
     """The newest row of every key stays, unless it deletes; at the same sequence the frame's, not the stored one.
 
-    Of a snapshot the rows that are turned away stand for their keys, as what is stored of them stays (S56, S72).
+    Of a snapshot the rows that are turned away stand for their keys, as what is stored of them stays (S56, S72). Where
+    NULLs do not overwrite, rows have the values that they would be stored with, and in `RAW` those that they came with.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
@@ -40,28 +42,31 @@ def after(
     rows = frame.withColumn("__rank", F.row_number().over(line.orderBy(OUT, truncates, *(part.desc() for part in by))))
     could, adds = ~F.col(OUT) & ~truncates, F.lit(True)
     marks = [f"__m{index}" for index in range(len(options.keys))]
+    names = {name.casefold() for name in target.columns}
+    filled = {n: f"f{i}" for i, n in enumerate(frame.columns) if n.casefold() in names and fills_null(n, options)}
     floors = _floors(frame, tombstones)
     if floors is not None:
         rows = rows.crossJoin(F.broadcast(floors))
         could = could & (F.col("__floor").isNull() | (F.col(HIDDEN) >= F.col("__floor")["at"]))
     if tombstones is not None:
-        names = [tombstone_name(key) for key in options.keys]
-        dead = tombstones.where(F.col(KIND) == "delete").groupBy(*marked(names, marks))
+        remembered = [tombstone_name(key) for key in options.keys]
+        dead = tombstones.where(F.col(KIND) == "delete").groupBy(*marked(remembered, marks))
         rows = rows.join(
             dead.agg(F.max(F.struct(F.col(SEQUENCE).alias("at"))).alias("__dead")),
             matched(options.keys, marks), "left",
         ).drop(*marks)  # fmt: skip
         could = could & (F.col("__dead").isNull() | (F.col(HIDDEN) >= F.col("__dead")["at"]))
     if there is not None:
-        rows = rows.join(_known(there, options, marks), matched(options.keys, marks), "left").drop(*marks)
+        rows = rows.join(_known(there, options, marks, filled), matched(options.keys, marks), "left").drop(*marks)
         adds = ~F.coalesce(F.col("__known")["lives"], F.lit(False))
         could = could & (F.col("__known").isNull() | (F.col(HIDDEN) >= F.col("__known")["at"]))
         there = there.where(IS_CURRENT) if history else there
+    if filled:
+        rows = _filled(rows, filled, could, deletes, options, by)
     wins = could & (F.col("__rank") == 1)
     rows = rows.withColumn("__wins", F.coalesce(wins, F.lit(False)))
     rows = flagged(rows, wins & ~deletes, could & ~deletes, wins & ~deletes & adds)
-    helpers = [name for name in ("__rank", "__known", "__floor", "__dead") if name in rows.columns]
-    rows = rows.drop(*helpers)
+    rows = rows.drop("__rank", "__known", "__floor", "__dead")
     removes = history or options.from_snapshot is not None or bool({DELETE, TRUNCATE} & set(frame.columns))
     if there is None:
         return After(rows.drop("__wins"), by, keys=options.keys, removes=removes)
@@ -75,16 +80,53 @@ def after(
     return After(rows.drop("__wins"), by, rest, there, options.keys, removes)
 
 
-def _known(there: DataFrame, options: Merge, marks: list[str]) -> DataFrame:
-    """Of each stored key, under `marks`, `__known`: the sequence of the last that is known of it, whether it lives."""
+def _known(there: DataFrame, options: Merge, marks: list[str], filled: Mapping[str, str]) -> DataFrame:
+    """Of each stored key, under `marks`, `__known`: the sequence of the last that is known of it, whether it lives.
+
+    And what is stored in the columns of `filled`, name -> name of the field.
+    """
     from pyspark.sql import functions as F
 
+    existing = {name.casefold() for name in there.columns}
+    values = {field: F.col(quoted(name)) for name, field in filled.items() if name.casefold() in existing}
     if options.stored_as_scd_type == 1:
-        newest = F.struct(F.col(SEQUENCE).alias("at"), F.lit(True).alias("lives"))
+        row = [value.alias(field) for field, value in values.items()]
+        newest = F.struct(F.col(SEQUENCE).alias("at"), F.lit(True).alias("lives"), *row)
         return there.select(*marked(options.keys, marks), newest.alias("__known"))
     # what ended the last version is newer than what it was confirmed by
-    newest = F.struct(F.max(F.greatest(SEQUENCE, VALID_TO)).alias("at"), F.max(IS_CURRENT).alias("lives"))
+    newest = F.struct(
+        F.max(F.greatest(SEQUENCE, VALID_TO)).alias("at"),
+        F.max(IS_CURRENT).alias("lives"),
+        *(F.max_by(value, VALID_FROM).alias(field) for field, value in values.items()),
+    )
     return there.groupBy(*marked(options.keys, marks)).agg(newest.alias("__known"))
+
+
+def _filled(
+    rows: DataFrame, filled: Mapping[str, str], could: Column, deletes: Column, options: Merge, by: list[Column]
+) -> DataFrame:
+    """The rows with, in these columns, the last value of the key that is not NULL since it was deleted (S70)."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    keys = [quoted(key) for key in options.keys]
+    so_far = (Window.unboundedPreceding, Window.currentRow)
+    deleted = F.count_if(could & deletes).over(Window.partitionBy(*keys).orderBy(*by).rowsBetween(*so_far))
+    raw = F.struct(*(F.col(quoted(name)).alias(name) for name in filled))
+    rows = rows.withColumns({RAW: raw, "__life": deleted})
+    life = Window.partitionBy(*keys, "__life").orderBy(*by).rowsBetween(*so_far)
+    known = rows.select("__known.*").columns if "__known" in rows.columns else []
+    stands = (F.col("__life") == 0) & F.col("__known")["lives"]
+    if "__floor" in rows.columns:
+        stands = stands & (F.col("__floor").isNull() | (F.col("__known")["at"] >= F.col("__floor")["at"]))
+    counts, values = could & ~deletes, {}
+    for name, field in filled.items():
+        own = F.col(quoted(name))
+        value = F.last(F.when(counts, own), ignorenulls=True).over(life)
+        if field in known:
+            value = F.coalesce(value, F.when(stands, F.col("__known")[field]))
+        values[name] = F.when(counts, value).otherwise(own)
+    return rows.withColumns(values).drop("__life")
 
 
 def _floors(frame: DataFrame, tombstones: DataFrame | None) -> DataFrame | None:
