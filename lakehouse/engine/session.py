@@ -73,14 +73,15 @@ LOCAL: Mapping[str, str] = {
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
     # nobody can look at them without the UI, and the plans of a thousand past queries fill the driver's memory
     "spark.sql.ui.retainedExecutions": "50",
+    # Delta keeps 10,000 tables' states for an hour, each with the session that read it: megabytes
+    "spark.databricks.delta.delta.log.cacheSize": "100",
 }
 """For one machine: Spark's own defaults are for clusters and run 50 tasks to read a log of three lines."""
 
 SMALL: Mapping[str, str] = {
     "spark.driver.memory": "2g",
     "spark.driver.extraJavaOptions": (
-        # Delta keeps 10,000 tables' states for an hour, a megabyte and more each: hundreds of lakes fill the memory
-        "-Ddelta.log.cacheSize=8 -XX:+UseSerialGC -Xmn700m "
+        "-XX:+UseSerialGC -Xmn700m "
         # planning has no hot loop, and Java's second compiler takes half of the processor time: it comes 30 times later
         "-XX:Tier4InvocationThreshold=150000 -XX:Tier4MinInvocationThreshold=18000 "
         "-XX:Tier4CompileThreshold=450000 -XX:Tier4BackEdgeThreshold=1200000"
@@ -88,6 +89,7 @@ SMALL: Mapping[str, str] = {
     # a checksum beside each file of a log doubles the processes that Hadoop starts for a commit (`chmod`, `readlink`)
     "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",
     "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.databricks.delta.delta.log.cacheSize": "16",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",

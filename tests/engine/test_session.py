@@ -8,7 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -93,6 +93,14 @@ def test_cores_of_a_master(master: str, cores: int) -> None:
 
 def test_memory_is_a_sensible_part_of_the_machine() -> None:
     assert 1024 <= int(session._memory().removesuffix("m")) <= 8192
+
+
+def test_delta_keeps_the_states_of_a_few_tables_only(spark: SparkSession, tmp_path: Path) -> None:
+    states: Any = getattr(getattr(spark._jvm, "org.apache.spark.sql.delta.DeltaLog$"), "MODULE$")
+    most = int(session.SMALL["spark.databricks.delta.delta.log.cacheSize"])
+    for number in range(2 * most):
+        states.forTable(spark._jsparkSession, str(tmp_path / str(number)))
+    assert 0 < states.cacheSize() <= most
 
 
 # One process for each start, because a process has one JVM. --------------------------------------------------------
