@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -116,6 +117,7 @@ def _one(step: Step, perform: Perform, limits: Limits, tell: Listener, stop: thr
             break
         except Exception as error:  # every failure of a step ends in its result; the others go on
             result.status, result.error, result.reason = Status.FAILED, error, _first_line(error)
+            _let_go(error)
             may_pass = isinstance(error, TransientError | TimeoutExpired)
             if not may_pass or attempt == limits.max_retries or stop.is_set():
                 break
@@ -138,6 +140,13 @@ def _attempt(step: Step, perform: Perform, deadline: Deadline, result: StepResul
             message = f"{step.name} ran longer than its timeout of {deadline.timeout}"
             raise TimeoutExpired(message, code="timeout", fix="raise `timeout`, or let it read less at once") from error
         raise
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Free what was at hand where it was raised: results are kept, and plans and sessions of Spark with them."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _first_line(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -153,6 +154,25 @@ def test_an_error_of_python_is_a_failure_like_others_and_keeps_its_type() -> Non
     done = Loop({"a": raising(KeyError("x"))}).run(step("a"))
     assert done["a"].status is Status.FAILED
     assert done["a"].reason == "KeyError: 'x'"
+
+
+def test_a_failure_does_not_keep_what_was_at_hand() -> None:
+    class Rows:
+        pass
+
+    seen: list[weakref.ref[Rows]] = []
+
+    def body(result: StepResult) -> None:
+        rows = Rows()
+        seen.append(weakref.ref(rows))
+        try:
+            raise KeyError("a")
+        except KeyError as error:
+            raise DataError("b", code="x") from error
+
+    done = Loop({"a": body}).run(step("a"))
+    assert isinstance(done["a"].error, DataError)
+    assert seen[0]() is None
 
 
 def test_s100_an_idle_step_counts_as_success() -> None:
