@@ -212,6 +212,8 @@ class Log:
     def data_version(self, after: int = -1) -> int | None:
         """The newest version above `after` with a file action of `dataChange`; None when there is none.
 
+        A commit of the library that wrote the same rows anew is passed over, though Delta has it otherwise.
+
         Where history has expired inside that range and the visible part has none, the newest expired version is
         given: a change cannot be ruled out there.
         """
@@ -219,7 +221,7 @@ class Log:
             if commit.version <= after:
                 return None
             change = self._change(commit)
-            if change is None or change.data_change:
+            if change is None or (change.data_change and change.kind != "rewrite"):
                 return commit.version
         return self.oldest - 1 if self.oldest - 1 > after else None
 
