@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from lakehouse import maintenance
 from lakehouse.control.store import Control
-from lakehouse.errors import OffsetError
+from lakehouse.errors import OffsetError, StepError
 from lakehouse.lake.log import Log
 from lakehouse.maintenance import Decision, Maintenance, View
 from lakehouse.names import TableName
-from lakehouse.planning.alterations import same_names
+from lakehouse.planning.alterations import refuse_rewrite, same_names
 from lakehouse.planning.ranges import by_names
 from lakehouse.planning.steps import Plan, Step
 from lakehouse.state.place import Commits, place
@@ -43,12 +43,23 @@ def due(plan: Plan, *, rewriting: bool = False) -> list[tuple[TableName, Decisio
         log = world.look(step.name)
         if log is None:
             continue
-        wanted = step.spec.partitioned_by or ()
-        if rewriting and not same_names(wanted, log.partitioned_by):
-            by = f"from {', '.join(log.partitioned_by) or 'nothing'} to {', '.join(wanted) or 'nothing'}"
-            found.append((step.name, Decision("rewrite", True, f"`partitioned_by` was changed {by}")))
+        if rewriting and (layout := _layout(step, log)) is not None:
+            found.append((step.name, layout))
         found += [(step.name, item) for item in decisions(plan, world.control, step, log, now, world.look)]
     return found
+
+
+def _layout(step: Step, log: Log) -> Decision | None:
+    """Whether the files have to be laid out anew; None where they lie as the definition says."""
+    wanted = step.spec.partitioned_by or ()
+    if same_names(wanted, log.partitioned_by):
+        return None
+    try:
+        refuse_rewrite(step, log)
+    except StepError as error:
+        return Decision("rewrite", False, f"refused: {error.message}")
+    by = f"from {', '.join(log.partitioned_by) or 'nothing'} to {', '.join(wanted) or 'nothing'}"
+    return Decision("rewrite", True, f"`partitioned_by` was changed {by}")
 
 
 def _readers(

@@ -155,6 +155,8 @@ def test_s92_what_a_rewrite_would_lose_is_refused(lake: Lake, before: str, after
     lake.file("1.csv", "1,10,x")
     lake.run()
     lake.tables(silver={"s": f"{SILVER}{keys}\n{after}"})
+    (row,) = [r for r in lakehouse.maintenance_due(lake.project(), rewrite=True) if r["operation"] == "rewrite"]
+    assert (row["due"], said in row["reason"]) == (False, True)
     error = rewritten(lake, ok=False).error
     assert isinstance(error, StepError)
     assert (error.code, said in error.message) == ("table.rewrite", True)
