@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.s3 import Server
 
+
+_SINCE = pytest.StashKey[list[int]]()
 
 # before the other is loaded, from which it would take over that no failure is kept to be tried first the next time
 settings.register_profile(
@@ -41,6 +44,19 @@ def _no_secrets_of_others() -> Iterator[None]:
     """What a test made secret is a word like others in the next one."""
     yield
     redaction.forget()
+
+
+_MANY = 40
+"""Tests after which Java is told what of its objects Python needs no more: it has no look at Java's memory itself."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    counted = item.session.stash.setdefault(_SINCE, [0])
+    counted[0] += "spark" in getattr(item, "fixturenames", ())
+    if counted[0] == _MANY:
+        counted[0] = 0
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from lakehouse.names import quoted
 from lakehouse.planning.ranges import Range
 from lakehouse.quality.checks import Checks
 from lakehouse.quality.rows import COMMIT_VERSION, DELETE, WAS, types_of
-from lakehouse.write.merge.sequence import HIDDEN, unordered
+from lakehouse.write.merge.sequence import HIDDEN, unordered, with_sequence
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -105,6 +105,7 @@ def settled(frame: DataFrame, options: Merge, checks: Checks) -> DataFrame:
 
     if WAS not in frame.columns or COMMIT_VERSION not in frame.columns:
         raise StepError("a rule of `cleanse` has lost which rows delete their key", code="input.changes")
+    frame = with_sequence(frame, options, checks.variables, checks.now)
     keys = options.keys
     line = Window.partitionBy(*(quoted(key) for key in keys), INPUT_NAME, COMMIT_VERSION)
     sets = ~F.col(WAS)

@@ -12,6 +12,7 @@ from lakehouse.engine.run import Run
 from lakehouse.errors import StepError
 from lakehouse.lake import increment, types
 from lakehouse.names import TableName, quoted
+from lakehouse.planning.definition import stored_columns
 from lakehouse.planning.ranges import Range
 from lakehouse.planning.steps import Step
 from lakehouse.quality import schema
@@ -172,6 +173,8 @@ def shaped(frame: DataFrame, step: Step, checks: Checks, rules: Sequence[Any] | 
         frame = _as_partitioned(frame, spec.partitioned_by)
     if spec.schema_ is not None and not step.is_bronze:
         frame = schema.enforce(frame, spec.schema_, checks, keep_others=step.keeps_others)
+    if spec.merge is not None and not spec.merge.order:
+        checks.stored = frozenset(name.casefold() for name in stored_columns(step, types_of(frame)))
     if checks.follows:
         frame = changes.settled(frame, step.options, checks)
     if hasattr(way, "controls"):

@@ -19,13 +19,14 @@ from lakehouse.names import TableName
 from lakehouse.planning.definition import stored_columns
 from lakehouse.planning.steps import Step
 from lakehouse.quality import expectations
-from lakehouse.quality.after import ADDS, STAYS, After
+from lakehouse.quality.after import ADDS, STAYS, After, completed
 from lakehouse.quality.checks import Checks
 from lakehouse.quality.core.unique import UniqueExpectation
 from lakehouse.quality.evaluate import Evaluated, evaluate
 from lakehouse.quality.rows import types_of
 from lakehouse.quality.wholes import NewTable
 from lakehouse.spec.leaves import WAYS
+from lakehouse.write.merge.options import IS_CURRENT
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -97,15 +98,15 @@ class _Stored:
 
     def rows(self, frame: DataFrame, accepted: int, condition: Column | None) -> int:
         """How many rows the table would have: from statistics where every row is one more, else by a job."""
-        from pyspark.sql import functions as F
-
         if condition is None and not self.replaces and self.step.incremental == self.step.keeps:
             return accepted + (rows_of(self.log, self.session) if self.step.incremental else 0)
         after = self.after(frame)
         if condition is not None or after.removes or not self.replaces:
-            wanted = F.lit(True) if condition is None else condition
-            there = 0 if after.rest is None else after.rest.where(wanted).count()
-            return there + after.rows.where(F.col(STAYS) & wanted).count()
+            rows = after.rows.where(STAYS)
+            if condition is None:
+                return rows.count() + (0 if after.rest is None else after.rest.count())
+            there = 0 if after.rest is None else completed(after.rest, rows).where(condition).count()
+            return there + completed(rows, after.rest or rows, after.given).where(condition).count()
         return rows_of(self.log, self.session) + after.rows.where(ADDS).count()
 
     def others(self, name: str) -> int | None:
@@ -114,7 +115,12 @@ class _Stored:
             log = self.run.open(TableName.parse(name))
         except (ValueError, SpecError):
             return None
-        return None if log is None else rows_of(log, self.session)
+        if log is None:
+            return None
+        step = next((step for step in self.run.plan.steps if str(step.name) == name), None)
+        if step is not None and step.keeps_history:
+            return increment.pinned(self.session, log.path, log.version).where(IS_CURRENT).count()
+        return rows_of(log, self.session)
 
 
 def rows_of(log: Log | None, session: SparkSession) -> int:

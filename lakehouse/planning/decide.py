@@ -180,6 +180,8 @@ def _tables(step: Step, state: State, base: int, where: Place) -> Work | Idle:
     anew = step.name in state.asked.full_refresh and where.sequence > 0
     if anew and not state.asked.allow_data_loss:
         _refuse_leaving(step, where)
+    if not anew:
+        _refuse_another_order(step, where)
     ranges, moved, lookups = [], [], []
     for read in step.reads:
         log = as_read(step, read, _log(state, read.table))
@@ -222,6 +224,21 @@ def _tables(step: Step, state: State, base: int, where: Place) -> Work | Idle:
     kind = "refresh" if anew else "data"
     inputs = (*ranges, *lookups)
     return Work(where, where.sequence + 1, base, reason, inputs, offsets=offsets, refresh=refresh, kind=kind)
+
+
+def _refuse_another_order(step: Step, where: Place) -> None:
+    """Raise StepError where versions are ordered by the commits of a table, and were by those of another one (S63)."""
+    if step.spec.merge is None or step.spec.merge.order:
+        return
+    there = {str(read.table) for read in step.reads}
+    left = [name for name, offset in where.offsets.items() if name not in there and {"batch", "feed"} & offset.keys()]
+    if left:
+        raise StepError(
+            f"{step.name}: without `sequence_by` its rows are in the order of the commits of {', '.join(left)}, and"
+            f" those of {', '.join(map(str, step.origins))} are in none with them",
+            code="table.merge",
+            fix=f"take the change of `from` back, or make it anew: `lakehouse run --full-refresh {step.name}`",
+        )
 
 
 def _refuse_leaving(step: Step, where: Place) -> None:

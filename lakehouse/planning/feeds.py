@@ -71,9 +71,11 @@ def unordered(project: Project, name: TableName, reads: Sequence[Read]) -> Itera
     if merge is None or merge.sequence_by or merge.from_snapshot:
         return
     rows = [read for read in reads if not read.lookup]
-    if len(rows) == 1 and (rows[0].feed == "changes" or project.tables[rows[0].table].source is not None):
+    if len(rows) == 1 and (rows[0].feed == "changes") != (project.tables[rows[0].table].source is not None):
         return
     fix = "name the column that orders the versions of a key"
+    if len(rows) == 1 and rows[0].feed == "changes":
+        fix = f"leave `changes` out: the batches of {rows[0].table} are the order then; or {fix}"
     message = (
         "`sequence_by` is missing: without it versions are ordered by the commits of one table that is merged,"
         " or by the batches of one Bronze table"

@@ -93,6 +93,11 @@ class Step:
         return self.spec.merge is not None and not self.spec.merge.order and not self.feeds
 
     @property
+    def keeps_history(self) -> bool:
+        """Whether the table has every version of a key, of which one is current."""
+        return self.spec.merge is not None and self.spec.merge.stored_as_scd_type == 2
+
+    @property
     def keeps_others(self) -> bool:
         """Whether columns that `schema` does not declare are stored, or read by the way to write without being so."""
         way = WAYS[self.way]

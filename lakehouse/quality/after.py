@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lakehouse.names import quoted
-from lakehouse.quality.rows import visible
+from lakehouse.quality.rows import types_of, visible
+from lakehouse.quality.values import hashed
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -40,6 +41,8 @@ class After:
     """Of rows with the same values here one stays; which, may change when another is turned away."""
     removes: bool = False
     """Stored rows may go without another one in their place."""
+    given: Mapping[str, Column] = field(default_factory=dict)
+    """Columns that the write adds to the rows, as the table will have them."""
 
 
 Stays = Callable[["DataFrame"], After]
@@ -53,19 +56,22 @@ def flagged(frame: DataFrame, stays: Column, could: Column, adds: Column) -> Dat
     return frame.withColumns({name: F.coalesce(flag, F.lit(False)) for name, flag in flags.items()})
 
 
+def completed(frame: DataFrame, like: DataFrame, given: Mapping[str, Column] | None = None) -> DataFrame:
+    """The frame with the columns of the other that it lacks: those that are `given`, else NULL; for a condition."""
+    from pyspark.sql import functions as F
+
+    there = {name.casefold() for name in frame.columns}
+    nothing = {name: F.lit(None).cast(text) for name, text in types_of(like).items() if text != "void"}
+    found = {name: column for name, column in {**nothing, **(given or {})}.items() if name.casefold() not in there}
+    return frame.withColumns(found) if found else frame
+
+
 def replaced(frame: DataFrame) -> After:
     """Nothing that is stored stays, and every row gets in that no rule turns away."""
     from pyspark.sql import functions as F
 
-    kept = ~F.col(OUT)
-    return After(flagged(frame, kept, kept, kept), [content(visible(frame.columns))])
-
-
-def content(columns: Sequence[str]) -> Column:
-    """A hash of a row's values in these columns, which orders rows that nothing else does."""
-    from pyspark.sql import functions as F
-
-    return F.xxhash64(F.to_json(F.struct(*[F.col(quoted(name)) for name in columns])))
+    kept, types = ~F.col(OUT), types_of(frame)
+    return After(flagged(frame, kept, kept, kept), [hashed({name: types[name] for name in visible(types)})])
 
 
 def marked(names: Sequence[str], marks: Sequence[str]) -> list[Column]:

@@ -54,6 +54,8 @@ class Checks:
         """Rows come by a change feed: among them are some as they were before (`WAS`)."""
         self.root = root
         """The project's folder, in which a user's own code lies."""
+        self.stored: frozenset[str] | None = None
+        """Columns that the table will have, folded; None: all that the rows have."""
         self.not_stored: tuple[str, ...] = ()
         """Columns of the input that `schema` does not name (S33)."""
         self._all: list[Check] = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lakehouse.names import quoted
-from lakehouse.quality.after import COULD, OUT, RAW, STAYS, After, Stays, matched
+from lakehouse.quality.after import COULD, OUT, RAW, STAYS, After, Stays, completed, matched
 from lakehouse.quality.checks import Checks
 from lakehouse.quality.rows import types_of
 
@@ -36,7 +36,10 @@ def marked(
     counts = F.col(COULD if strict else STAYS)
     counts = counts if condition is None else counts & condition
     tag = f"__u{len(checks.all)}"
-    rows = after.rows.withColumn(f"{tag}_there", counts)
+    rows = after.rows
+    if condition is not None:
+        rows = completed(rows, rows if after.stored is None else after.stored, after.given)
+    rows = rows.withColumn(f"{tag}_there", counts).drop(*({*rows.columns} - {*after.rows.columns}))
     by_key = strict and bool(after.keys)
     rows, twice = _earlier(rows, names, tag, after, by_key=by_key)
     stored = after.stored if strict else after.rest
@@ -90,7 +93,7 @@ def _stored(
 
     there = {name.casefold(): name for name in stored.columns}
     types = types_of(rows)
-    kept = stored if condition is None else stored.where(condition)
+    kept = stored if condition is None else completed(stored, rows).where(condition)
     marks = [f"{tag}_{index}" for index in range(len(names))]
 
     def value(name: str) -> Column:  # a column that is new is NULL in what is stored

@@ -22,7 +22,7 @@ from lakehouse.quality.core.base import (
     TableRowsExpectation,
     Verdict,
 )
-from lakehouse.quality.rows import DELETE, is_hidden, types_of, visible
+from lakehouse.quality.rows import DELETE, TRUNCATE, is_hidden, types_of, visible
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -62,8 +62,8 @@ def _judged(frame: DataFrame, whole: Whole, checks: Checks, removed: Column | No
     from pyspark.sql import functions as F
 
     kept = F.lit(True) if removed is None else ~removed
-    if DELETE in frame.columns:  # such a row is none of the table to come
-        kept = kept & ~F.col(DELETE)
+    for name in (DELETE, TRUNCATE):  # such a row is none of the table to come
+        kept = kept & ~F.col(name) if name in frame.columns else kept
     condition = _condition(whole, checks)
     return kept if condition is None else kept & condition
 

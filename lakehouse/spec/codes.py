@@ -100,6 +100,7 @@ ERRORS: dict[str, str] = {
     "merge.columns": "A list of columns of `merge` names one that the rows do not have.",
     "merge.from_snapshot": "A snapshot is not newer than the one applied last, or has no row that can be stored.",
     "merge.max_deletes": "A snapshot lacks more of the stored keys than `max_deletes` allows.",
+    "merge.order": "A rule has lost the column by which a merge without `sequence_by` orders its rows.",
     "merge.sequence_by": "`sequence_by` is text, which does not sort as numbers and times do.",
     "offset.changed": "Rows were changed in a table that is read as append-only.",
     "offset.feed": "What changed in an input was not recorded, or cannot be told any more.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakehouse.names import quoted
 from lakehouse.quality.rows import is_hidden
+from lakehouse.quality.values import hashed
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -166,11 +167,6 @@ def persisted_source(spark: SparkSession) -> Iterator[None]:
             spark.conf.set(_MATERIALIZE, before)
 
 
-def comparable(sql: str, type_text: str) -> str:
-    """SQL whose value can be compared by `<=>` and hashed, for a column of any type."""
-    return f"to_json(struct({sql}))" if "map<" in type_text or "variant" in type_text else sql
-
-
 def merge_into(target: Target) -> str:
     """`MERGE … AS t`, adding columns when the table lacks some."""
     return f"MERGE {'WITH SCHEMA EVOLUTION ' if target.evolves else ''}INTO {target.sql} AS t"
@@ -192,14 +188,6 @@ def kind_of(frame: DataFrame, name: str) -> DataType:
     return next(field.dataType for field in frame.schema.fields if field.name.casefold() == name.casefold())
 
 
-_TO_THE_MICROSECOND = "map('timestampFormat', 'yyyy-MM-dd''T''HH:mm:ss.SSSSSSXXX')"
-
-
-def comparable_grown(sql: str) -> str:
-    """SQL whose value can be compared by `<=>` with one that lacks nested fields: NULL there is the same as missing."""
-    return f"to_json(struct({sql} AS value), {_TO_THE_MICROSECOND})"
-
-
 ARRIVAL = ("_batch", "_commit_version", "_source_modified", "_source_file")
 """Columns of Bronze, and of a change feed, that tell which of two rows came later (S64)."""
 
@@ -210,8 +198,4 @@ def arrival(frame: DataFrame, content: Mapping[str, str]) -> list[Column]:
 
     there = {name.casefold(): name for name in frame.columns}
     order = [F.col(quoted(there[name])) for name in ARRIVAL if name in there]
-    # xxhash64 passes over NULLs, so (a, NULL) and (NULL, a) need the flags to differ
-    parts: list[str] = []
-    for name, text in content.items():
-        parts += [comparable(quoted(name), text), f"{quoted(name)} IS NULL"]
-    return [*order, F.expr(f"xxhash64({', '.join(parts)})")] if parts else order
+    return [*order, hashed(content)] if content else order

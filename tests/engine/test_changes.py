@@ -58,6 +58,16 @@ def test_s63_two_rows_of_a_commit_with_one_key_are_in_no_order(spark: SparkSessi
     assert [r.id for r in found.where(check.broken).collect()] == [1, 1]
 
 
+def test_s63_a_delete_and_a_row_of_one_commit_are_in_no_order(spark: SparkSession) -> None:
+    checks = Checks()
+    frame = made(spark, (1, 1.0, None, 5, False), (1, 2.0, None, 5, False), (2, 1.0, None, 5, False))
+    checks.stored = frozenset({"id"})
+    options = Merge(keys=("id",), apply_as_deletes="n > 1", except_column_list=("n",))
+    found = changes.settled(frame, options, checks)
+    (check,) = checks.all
+    assert [r.id for r in found.where(check.broken).collect()] == [1, 1]
+
+
 def test_s75_a_row_deletes_where_no_row_of_its_commit_sets_its_key(spark: SparkSession) -> None:
     checks = Checks()
     frame = made(

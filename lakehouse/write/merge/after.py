@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lakehouse.names import quoted
 from lakehouse.quality.after import OUT, RAW, After, flagged, marked, matched
+from lakehouse.quality.casts import strict_cast
 from lakehouse.quality.rows import DELETE, TRUNCATE
 from lakehouse.write.base import KIND
 from lakehouse.write.merge.fold import order
@@ -37,7 +38,7 @@ def after(
     history = options.stored_as_scd_type == 2
     deletes = F.col(DELETE) if DELETE in frame.columns else F.lit(False)
     truncates = F.col(TRUNCATE) if TRUNCATE in frame.columns else F.lit(False)
-    by = order(frame, target)
+    by = order(frame, target, options)
     line = Window.partitionBy(*(quoted(key) for key in options.keys))
     rows = frame.withColumn("__rank", F.row_number().over(line.orderBy(OUT, truncates, *(part.desc() for part in by))))
     could, adds = ~F.col(OUT) & ~truncates, F.lit(True)
@@ -57,7 +58,9 @@ def after(
         ).drop(*marks)  # fmt: skip
         could = could & (F.col("__dead").isNull() | (F.col(HIDDEN) >= F.col("__dead")["at"]))
     if there is not None:
-        rows = rows.join(_known(there, options, marks, filled), matched(options.keys, marks), "left").drop(*marks)
+        rows = rows.join(_known(there, target, options, marks, filled), matched(options.keys, marks), "left").drop(
+            *marks
+        )
         adds = ~F.coalesce(F.col("__known")["lives"], F.lit(False))
         could = could & (F.col("__known").isNull() | (F.col(HIDDEN) >= F.col("__known")["at"]))
         there = there.where(IS_CURRENT) if history else there
@@ -68,19 +71,33 @@ def after(
     rows = flagged(rows, wins & ~deletes, could & ~deletes, wins & ~deletes & adds)
     rows = rows.drop("__rank", "__known", "__floor", "__dead")
     removes = history or options.from_snapshot is not None or bool({DELETE, TRUNCATE} & set(frame.columns))
+    given = {SEQUENCE: F.col(HIDDEN)}
+    if history:
+        given |= {VALID_FROM: F.col(HIDDEN), VALID_TO: F.lit(None).cast(rows.schema[HIDDEN].dataType)}
+        given |= {IS_CURRENT: F.lit(True)}
     if there is None:
-        return After(rows.drop("__wins"), by, keys=options.keys, removes=removes)
+        return After(rows.drop("__wins"), by, keys=options.keys, removes=removes, given=given)
     if options.from_snapshot is not None:
-        there = there.join(frame.select(*marked(options.keys, marks)), matched(options.keys, marks), "left_semi")
+        there = _of_snapshot(there, frame, options, marks)
     coming = rows.where("__wins").select(*marked(options.keys, marks))
     rest = there.join(coming, matched(options.keys, marks), "left_anti")
     if floors is not None:
         above = F.col("__floor").isNull() | (F.col(SEQUENCE) >= F.col("__floor")["at"])
         rest = rest.crossJoin(F.broadcast(floors)).where(above).drop("__floor")
-    return After(rows.drop("__wins"), by, rest, there, options.keys, removes)
+    return After(rows.drop("__wins"), by, rest, there, options.keys, removes, given)
 
 
-def _known(there: DataFrame, options: Merge, marks: list[str], filled: Mapping[str, str]) -> DataFrame:
+def _of_snapshot(there: DataFrame, frame: DataFrame, options: Merge, marks: list[str]) -> DataFrame:
+    """The stored rows whose keys come; all where no row is of a snapshot, as then nothing is deleted."""
+    from pyspark.sql import functions as F
+
+    some = frame.agg(F.coalesce(F.bool_or(F.col(HIDDEN).isNotNull()), F.lit(False)).alias("__some"))
+    came = frame.select(*marked(options.keys, marks)).distinct().withColumn("__came", F.lit(True))
+    rows = there.join(came, matched(options.keys, marks), "left").crossJoin(F.broadcast(some))
+    return rows.where("__came OR NOT __some").drop("__came", "__some", *marks)
+
+
+def _known(there: DataFrame, target: Target, options: Merge, marks: list[str], filled: Mapping[str, str]) -> DataFrame:
     """Of each stored key, under `marks`, `__known`: the sequence of the last that is known of it, whether it lives.
 
     And what is stored in the columns of `filled`, name -> name of the field.
@@ -88,7 +105,14 @@ def _known(there: DataFrame, options: Merge, marks: list[str], filled: Mapping[s
     from pyspark.sql import functions as F
 
     existing = {name.casefold() for name in there.columns}
-    values = {field: F.col(quoted(name)) for name, field in filled.items() if name.casefold() in existing}
+    types = {name.casefold(): text for name, text in target.columns.items()}
+    grown = {name.casefold(): text for name, text in target.grown_columns.items()}
+
+    def value(name: str) -> Column:
+        now = grown.get(name.casefold())
+        return F.col(quoted(name)) if now is None else strict_cast(F.col(quoted(name)), now, types[name.casefold()])
+
+    values = {field: value(name) for name, field in filled.items() if name.casefold() in existing}
     if options.stored_as_scd_type == 1:
         row = [value.alias(field) for field, value in values.items()]
         newest = F.struct(F.col(SEQUENCE).alias("at"), F.lit(True).alias("lives"), *row)

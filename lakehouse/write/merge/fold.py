@@ -10,7 +10,7 @@ from lakehouse.names import quoted
 from lakehouse.quality.after import marked, matched
 from lakehouse.quality.rows import DELETE, TRUNCATE
 from lakehouse.write.base import KIND, arrival, stored
-from lakehouse.write.merge.options import SEQUENCE, Merge, fills_null, tombstone_name
+from lakehouse.write.merge.options import SEQUENCE, Merge, fills_null, stored_columns, tombstone_name
 from lakehouse.write.merge.sequence import HIDDEN
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ KNOWN = "__known"
 _NEWEST = "__newest"
 
 
-def order(frame: DataFrame, target: Target) -> list[Column]:
+def order(frame: DataFrame, target: Target, options: Merge) -> list[Column]:
     """What orders the rows of a key, the earlier one first: sequence, arrival, a delete over an upsert, content."""
     from pyspark.sql import functions as F
 
-    columns = [name for name in stored(frame, target) if name != SEQUENCE]
+    added = stored_columns({}, options, "")
+    columns = [name for name in stored(frame, target) if name not in added]
     by = arrival(frame, {name: target.columns[name] for name in columns})
     *came, content = by
     return [F.col(HIDDEN), *came, *([F.col(DELETE)] if DELETE in frame.columns else []), content]
@@ -53,7 +54,7 @@ def newest(frame: DataFrame, target: Target, options: Merge) -> DataFrame:
     from pyspark.sql import functions as F
 
     columns = [name for name in stored(frame, target) if name != SEQUENCE]
-    parts = order(frame, target)
+    parts = order(frame, target, options)
     keys = [quoted(key) for key in options.keys]
     line = Window.partitionBy(*keys)
     values = {name: F.col(quoted(name)) for name in columns}

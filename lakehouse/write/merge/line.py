@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from lakehouse.names import literal, quoted
 from lakehouse.quality.casts import strict_cast
 from lakehouse.quality.rows import DELETE, types_of
-from lakehouse.write.base import KIND, arrival, comparable
+from lakehouse.quality.values import comparable
+from lakehouse.write.base import KIND, arrival
 from lakehouse.write.merge.options import SEQUENCE, VALID_FROM, VALID_TO, Merge, fills_null, tombstone_name
 from lakehouse.write.merge.sequence import HIDDEN
 

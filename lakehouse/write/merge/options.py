@@ -111,7 +111,7 @@ def is_stored(name: str, options: Merge) -> bool:
 
 def fills_null(name: str, options: Merge) -> bool:
     """Whether a NULL in this column leaves the value that was there before (S70)."""
-    if name.casefold() in {key.casefold() for key in options.keys}:
+    if name.casefold() in {key.casefold() for key in (*options.keys, *stored_columns({}, options, ""))}:
         return False
     listed = {column.casefold() for column in options.ignore_null_updates_column_list or ()}
     return options.ignore_null_updates or name.casefold() in listed

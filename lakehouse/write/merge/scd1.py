@@ -10,14 +10,13 @@ from lakehouse.lake import increment
 from lakehouse.lake.observed import Observed
 from lakehouse.names import quoted
 from lakehouse.quality.rows import DELETE, TRUNCATE, is_hidden
+from lakehouse.quality.values import comparable, comparable_grown
 from lakehouse.write.base import (
     KIND,
     Counts,
     Memory,
     Told,
     add,
-    comparable,
-    comparable_grown,
     insert,
     inserted,
     kind_of,

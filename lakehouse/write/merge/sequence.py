@@ -12,10 +12,10 @@ from lakehouse.errors import StepError
 from lakehouse.lake import types
 from lakehouse.names import is_identifier, quoted
 from lakehouse.quality import binding, expressions
-from lakehouse.quality.after import content
 from lakehouse.quality.flow import Flow, Kind, Value, changed, used, value
-from lakehouse.quality.rows import COMMIT_VERSION, DELETE, TRUNCATE, WAS, visible
-from lakehouse.write.merge.options import SEQUENCE, VALID_FROM, Merge, is_stored, stored_columns
+from lakehouse.quality.rows import COMMIT_VERSION, DELETE, TRUNCATE, WAS, types_of, visible
+from lakehouse.quality.values import hashed
+from lakehouse.write.merge.options import SEQUENCE, VALID_FROM, Merge, stored_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -110,22 +110,27 @@ def controls(frame: DataFrame, options: Merge, checks: Checks) -> DataFrame:
 def unordered(frame: DataFrame, options: Merge, commit: WindowSpec, judged: Column, checks: Checks) -> DataFrame:
     """Add the check that of the judged rows of one commit, a window, none differ: nothing says which of them counts.
 
-    What is not stored may differ, but not whether they delete.
+    What is not stored may differ, and all that a row brings that deletes, but not whether it deletes.
     """
     from pyspark.sql import functions as F
 
-    doomed = checks.doomed()
+    doomed, types = checks.doomed(), types_of(frame)
     judged = judged if doomed is None else judged & ~doomed
-    deletes = [F.col(name) for name in (DELETE, TRUNCATE) if name in frame.columns and WAS not in frame.columns]
-    same = F.struct(content([name for name in visible(frame.columns) if is_stored(name, options)]), *deletes)
-    one = F.when(judged, same)
+    stored = {n: types[n] for n in visible(types) if checks.stored is None or n.casefold() in checks.stored}
+    deletes = [F.col(name) for name in (DELETE, TRUNCATE) if name in frame.columns]
+    content = F.when(~reduce(or_, deletes), hashed(stored)) if deletes else hashed(stored)
+    one = F.when(judged, F.struct(content, *deletes))
+    none = F.col(HIDDEN).isNull()
+    frame = frame.withColumn("__several", F.min(one).over(commit) != F.max(one).over(commit))
     return checks.add(
-        frame.withColumn("__several", F.min(one).over(commit) != F.max(one).over(commit)),
+        frame,
         name="merge.order",
         column=options.keys[0] if len(options.keys) == 1 else None,
-        violated=judged & F.col("__several"),
+        violated=judged & (none | F.col("__several")),
         value=checks.shown(frame, options.keys),
-        message="several rows of one commit have this key, and nothing says which of them counts",
+        message=F.when(none, "nothing says of which commit the row is").otherwise(
+            "several rows of one commit have this key, and nothing says which of them counts"
+        ),
         action="fail",
     ).drop("__several")
 
@@ -173,6 +178,12 @@ def with_sequence(
         return F.coalesce(binding.column(text, variables, now).cast("boolean"), F.lit(False))
 
     parts = _parts(options)
+    if not parts and COMMIT_VERSION not in frame.columns:
+        raise StepError(
+            f"a rule of `cleanse` has lost `{COMMIT_VERSION}`, by which rows are ordered without `sequence_by`",
+            code="merge.order",
+            fix=f"keep `{COMMIT_VERSION}` among the columns that the rule gives, or name a column in `sequence_by`",
+        )
     values = [binding.column(text, variables, now).alias(name) for name, text in parts.items()]
     values = values or [F.col(COMMIT_VERSION)]
     added = {HIDDEN: values[0] if len(values) == 1 else F.struct(*values)}
