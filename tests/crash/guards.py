@@ -89,12 +89,12 @@ def _no_base_check() -> Iterator[None]:
 
 @contextmanager
 def _settle_without(**empty: Any) -> Iterator[None]:
-    whole = decide._unsettled
+    whole = decide.unsettled
 
     def less(*args: Any) -> decide.Settle:
         return replace(whole(*args), **empty)
 
-    with patch.object(decide, "_unsettled", less):
+    with patch.object(decide, "unsettled", less):
         yield
 
 

@@ -238,9 +238,6 @@ def test_a_rule_about_many_rows_has_none_to_set_aside(lake: Lake) -> None:
     assert mistakes(lake) == [("wrong-value", message)]
     lake.tables(silver={"s": text + mean % "" + "\nexpectations_on_violation: drop"})
     assert mistakes(lake) == [("wrong-value", message.replace("put in quarantine", "drop"))]
-    history = "merge: {keys: id, sequence_by: _source_modified, stored_as_scd_type: 2}"
-    lake.tables(silver={"s": f"{text}{{u: {UNIQUE % ('n', 'warn')}}}\n{history}"})
-    assert [code for code, _ in mistakes(lake)] == ["not-available-yet"]
 
 
 def test_what_rules_found_is_told_also_in_the_form_of_great_expectations(lake: Lake, tmp_path: Path) -> None:

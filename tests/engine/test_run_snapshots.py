@@ -60,7 +60,7 @@ def ready(lake: Lake) -> Lake:
     return lake
 
 
-@pytest.mark.parametrize(("seed", "together"), [(0, 1), (1, 2), (2, 5)])
+@pytest.mark.parametrize(("seed", "together"), [pytest.param(0, 1, marks=pytest.mark.soak), (1, 2), (2, 5)])
 def test_s72_snapshots_equal_the_model_one_by_one_and_several_at_once(ready: Lake, seed: int, together: int) -> None:
     found = snapshots(seed)
     for number, rows in enumerate(found, 1):
