@@ -6,8 +6,10 @@ them, and what else must be known of the batch before it is merged.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 from lakehouse.names import quoted
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 1000
 """Values of a partition column that are listed; more are told by the smallest and the greatest."""
+
+
+BROADCAST = 500_000
+"""Up to so many rows their keys are sent to where the table is, instead of shuffling the table."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,16 @@ def look(frame: DataFrame, target: Target, options: Merge, more: Mapping[str, Co
             texts.append("{0} IS NULL")
         bounds[key] = f"({' OR '.join(texts)})" if len(texts) > 1 else texts[0]
     return Look(found["rows"], bounds, {name: found[f"more_{name}"] for name in more or {}})
+
+
+def of_batch(rows: DataFrame, names: Sequence[str], batch: DataFrame, keys: Sequence[str], count: int) -> DataFrame:
+    """The rows whose values in `names` are a key of the batch, which has about `count` rows."""
+    from pyspark.sql import functions as F
+
+    wanted = batch.select(*(F.col(quoted(key)).alias(f"__key_{index}") for index, key in enumerate(keys)))
+    wanted = F.broadcast(wanted) if count <= BROADCAST else wanted
+    pairs = (F.col(quoted(name)).eqNullSafe(F.col(f"__key_{index}")) for index, name in enumerate(names))
+    return rows.join(wanted, reduce(and_, pairs), "left_semi")
 
 
 def _braced(text: str) -> str:

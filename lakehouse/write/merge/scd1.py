@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from lakehouse.lake import increment
 from lakehouse.lake.observed import Observed
 from lakehouse.names import quoted
+from lakehouse.quality.after import marked, matched
 from lakehouse.quality.rows import DELETE, TRUNCATE, is_hidden
 from lakehouse.quality.values import comparable, comparable_grown
 from lakehouse.write.base import (
@@ -26,17 +29,21 @@ from lakehouse.write.base import (
     same_key,
     view,
 )  # fmt: skip
-from lakehouse.write.merge.bounds import Look, look
+from lakehouse.write.merge.bounds import Look, look, of_batch
 from lakehouse.write.merge.fold import KNOWN, WHOLE, beside_tombstones, newest, not_late, upserts_and_deletes
 from lakehouse.write.merge.options import SEQUENCE, Merge, fills_null, tombstone_name
 from lakehouse.write.merge.sequence import HIDDEN, with_sequence
-from lakehouse.write.merge.values import literal, skips, told
+from lakehouse.write.merge.values import literal, told
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from lakehouse.lake.history import Commit
     from lakehouse.lake.target import Target
+
+
+THERE = "__there"
+"""Hidden struct: the sequence of the stored row of the key."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +69,9 @@ class Batch:
     floor: Floor = Floor()
     look: Look | None = None
     """None where nothing is stored that could be skipped."""
-    deletes: int = 0
-    """Rows of the source that delete."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Rows of the source: `deletes` that count; upserts that are `newer` than the stored row of their key, and those
+    that have the `same` sequence; and all that are `late`."""
     lost: tuple[Observed, ...] = ()
     """Counts of late rows, which did not get into the source."""
 
@@ -77,19 +85,16 @@ def write(frame: DataFrame, target: Target, options: Merge, memory: Memory | Non
     frame = with_sequence(frame, options, {})
     forgets = bool({DELETE, TRUNCATE} & set(frame.columns)) or (memory is not None and memory.rows is not None)
     if target.empty and not forgets:
-        batch = Batch(newest(frame, target, options))
-    else:
+        return _commit(Batch(newest(frame, target, options)), target, options)
+    with ExitStack() as kept:
+        if not target.empty:  # what comes is read for its bounds, and once more for its newest rows
+            frame = frame.persist()
+            kept.callback(frame.unpersist)
         batch = _batch(frame, target, options, memory)
-    if not batch.deletes and not batch.floor.rises:
-        return _commit(batch, target, options)
-    if memory is None and options.from_snapshot is None:
-        raise ValueError("a merge that deletes needs a memory")
-    source = batch.source.persist()
-    try:
-        with persisted_source(source.sparkSession):
-            return _commit(_remembered(batch, options, memory), target, options)
-    finally:
-        source.unpersist()
+        source = batch.source.persist()
+        kept.callback(source.unpersist)
+        kept.enter_context(persisted_source(source.sparkSession))
+        return _commit(_counted(batch, options, memory), target, options)
 
 
 def _batch(frame: DataFrame, target: Target, options: Merge, memory: Memory | None) -> Batch:
@@ -112,7 +117,25 @@ def _batch(frame: DataFrame, target: Target, options: Merge, memory: Memory | No
     if not folds and tombstones is not None:
         source, gone = beside_tombstones(source, tombstones, options, SEQUENCE, within)
         lost.append(gone)
-    return Batch(source, Floor(before, now), seen, seen.more.get("deletes", 0), tuple(lost))
+    if not target.empty:
+        source = _beside_stored(source, frame, target, options, seen)
+    return Batch(source, Floor(before, now), seen, lost=tuple(lost))
+
+
+def _beside_stored(source: DataFrame, frame: DataFrame, target: Target, options: Merge, seen: Look) -> DataFrame:
+    """The source with `__there`: a struct of the sequence of the stored row of its key, NULL where there is none.
+
+    Reads keys and sequence of the stored rows. So the MERGE need not compare what is late, and seldom content: then it
+    reads no other columns of rows that it replaces.
+    """
+    from pyspark.sql import functions as F
+
+    marks = [f"__m{index}" for index in range(len(options.keys))]
+    there = increment.at(source.sparkSession, target.path, target.version).alias("t")
+    there = there.where(seen.within()) if seen.within() else there
+    known = there.select(*marked(options.keys, marks), F.struct(F.col(SEQUENCE).alias("at")).alias(THERE))
+    known = of_batch(known, marks, frame, options.keys, seen.rows)
+    return source.join(known, matched(options.keys, marks), "left").drop(*marks)
 
 
 def _asked(frame: DataFrame, floor: str | None) -> dict[str, Column]:
@@ -145,28 +168,47 @@ def _floor(tombstones: DataFrame | None) -> str | None:
     return None if row[0] is None else literal(row[0], kind)
 
 
-def _remembered(batch: Batch, options: Merge, memory: Memory | None) -> Batch:
-    """The batch, its deletes and the floor being kept, and the deletes counted that are newer than what was known."""
+def _counted(batch: Batch, options: Merge, memory: Memory | None) -> Batch:
+    """The batch without late rows, its rows counted, its deletes and the floor being kept."""
     from pyspark.sql import functions as F
 
     source = batch.source
-    keys = [F.col(quoted(key)).alias(tombstone_name(key)) for key in options.keys]
-    deletes, to_keep, parts = 0, 0, []
-    new = F.col(DELETE) & ~F.col(KNOWN) if KNOWN in source.columns else F.col(DELETE)
-    if batch.deletes:
-        # all rows pass here first, so what is observed of them is complete
-        counts = source.agg(F.count_if(F.col(DELETE)).alias("all"), F.count_if(new).alias("new")).collect()[0]
-        deletes, to_keep = counts["all"], counts["new"]
-    if to_keep:
-        parts.append(source.where(new).select(*keys, SEQUENCE, F.lit("delete").alias(KIND)))
+    deletes = F.col(DELETE) if DELETE in source.columns else F.lit(False)
+    at = F.col(THERE)["at"] if THERE in source.columns else F.lit(None).cast(source.schema[SEQUENCE].dataType)
+    late = F.coalesce(F.col(SEQUENCE) < at, F.lit(False))
+    new = deletes & ~F.col(KNOWN) if KNOWN in source.columns else deletes
+    asked = {
+        "deletes": deletes & ~late,
+        "newer": ~deletes & (F.col(SEQUENCE) > at),
+        "same": ~deletes & (F.col(SEQUENCE) == at),
+        "late": late,
+        "new": new,
+    }
+    # all rows pass here first, so what is observed of them is complete
+    (row,) = source.agg(*(F.count_if(condition).alias(name) for name, condition in asked.items())).collect()
+    counts = row.asDict()
+    _remember(batch, options, memory, source.where(new) if counts["new"] else None)
+    left = source.where(~late) if counts["late"] else source
+    return replace(batch, source=left.drop(THERE), counts=counts)
+
+
+def _remember(batch: Batch, options: Merge, memory: Memory | None, deletes: DataFrame | None) -> None:
+    """Keep these deletes, also those whose key is not stored, and the floor where it rises."""
+    from pyspark.sql import functions as F
+
+    parts, source = [], batch.source
+    if deletes is not None:
+        keys = [F.col(quoted(key)).alias(tombstone_name(key)) for key in options.keys]
+        parts.append(deletes.select(*keys, SEQUENCE, F.lit("delete").alias(KIND)))
     if batch.floor.rises:
         no_key = [F.lit(None).cast(kind_of(source, key)).alias(tombstone_name(key)) for key in options.keys]
-        kind = source.schema[SEQUENCE].dataType
-        floor = F.expr(batch.floor.now or "NULL").cast(kind).alias(SEQUENCE)
+        floor = F.expr(batch.floor.now or "NULL").cast(source.schema[SEQUENCE].dataType).alias(SEQUENCE)
         parts.append(source.sparkSession.range(1).select(*no_key, floor, F.lit("truncate").alias(KIND)))
-    if parts and memory is not None:
-        memory.keep(parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1]))
-    return Batch(source, batch.floor, batch.look, deletes, batch.lost)
+    if not parts or options.from_snapshot is not None:
+        return
+    if memory is None:
+        raise ValueError("a merge that deletes needs a memory")
+    memory.keep(parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1]))
 
 
 def _commit(batch: Batch, target: Target, options: Merge) -> Told:
@@ -175,7 +217,7 @@ def _commit(batch: Batch, target: Target, options: Merge) -> Told:
     source = batch.source
     if target.empty:
         add(source.where(~F.col(DELETE)) if DELETE in source.columns else source, target)
-        return partial(_counts, batch, target, options)
+        return partial(_counts, batch)
     columns = [name for name in source.columns if not is_hidden(name)]
     s, t = f"s.{SEQUENCE}", f"t.{SEQUENCE}"
     whole = f"(s.{WHOLE} OR {t} < {batch.floor.now})" if batch.floor.now else f"s.{WHOLE}"
@@ -195,7 +237,7 @@ def _commit(batch: Batch, target: Target, options: Merge) -> Told:
     if DELETE in source.columns:
         upserts = f"NOT s.{DELETE} AND "
         clauses.append(f"WHEN MATCHED AND s.{DELETE} AND {s} >= {t} THEN DELETE")
-    newer = f"{s} > {t} OR ({s} = {t} AND NOT ({equal}))"
+    newer = f"{s} > {t} OR ({s} = {t} AND NOT ({equal}))" if batch.counts["same"] else f"{s} >= {t}"
     assignments = ", ".join(f"{quoted(name)} = {value}" for name, value in values.items())
     clauses.append(f"WHEN MATCHED AND {upserts}({newer}) THEN UPDATE SET {assignments}")
     clauses.append(f"WHEN NOT MATCHED{' AND NOT s.' + DELETE if upserts else ''} THEN {insert(source)}")
@@ -203,52 +245,23 @@ def _commit(batch: Batch, target: Target, options: Merge) -> Told:
         clauses.append(f"WHEN NOT MATCHED BY SOURCE AND {t} < {batch.floor.now} THEN DELETE")
     with view(source) as name:
         source.sparkSession.sql(f"{merge_into(target)} USING {name} AS s ON {on} {' '.join(clauses)}")
-    return partial(_counts, batch, target, options)
+    return partial(_counts, batch)
 
 
-def _counts(batch: Batch, target: Target, options: Merge, commit: Commit, rows: int | None) -> Counts:
-    """From the commit's metrics; which of the rows that changed nothing are late takes a job, where there are any."""
+def _counts(batch: Batch, commit: Commit, rows: int | None) -> Counts:
+    """From what was counted before and the commit's metrics, which tell the rows with the same sequence apart."""
     written, updated = inserted(commit), metric(commit, "numTargetRowsUpdated")
-    won = written + batch.deletes if target.empty else metric(commit, "numSourceRows")
     asked = dict(batch.look.more) if batch.look else {}
-    rows = rows if rows is not None else batch.look.rows if batch.look else won
-    lost = [counts.get() for counts in batch.lost]
-    late = sum(counts["late"] for counts in lost) + asked.get("below", 0)
-    equal, deleted = 0, batch.deletes
+    rows = rows if rows is not None else batch.look.rows if batch.look else written
+    late = sum(counts.get()["late"] for counts in batch.lost) + asked.get("below", 0) + batch.counts.get("late", 0)
+    deleted = batch.counts.get("deletes", 0)
+    equal = max(batch.counts.get("same", 0) - max(updated - batch.counts.get("newer", 0), 0), 0)
     if truncates := asked.get("truncates", 0):
         deleted += bool(asked["rises"])
         equal += bool(asked["stands"])
         late += 0 if asked["rises"] or asked["stands"] else truncates
-    nothing = max(won - batch.deletes - written - updated, 0)
-    if nothing or (not target.empty and batch.deletes > metric(commit, "numTargetRowsMatchedDeleted")):
-        late_upserts, late_deletes = _late(batch, target, options, commit.version)
-        late += min(late_upserts, nothing) + late_deletes
-        deleted -= late_deletes
-        equal += nothing - min(late_upserts, nothing)
     superseded = rows - written - updated - late - equal - deleted
     return Counts(written, updated, max(superseded, 0), late, equal, deleted)
-
-
-def _late(batch: Batch, target: Target, options: Merge, version: int) -> tuple[int, int]:
-    """Upserts and deletes of the source that are older than what the table has after the commit.
-
-    Rows that won are what it has; only files are read that may have a key of the batch with a newer sequence.
-    """
-    from pyspark.sql import functions as F
-
-    source = batch.source
-    there = increment.pinned(source.sparkSession, target.path, version).alias("t")
-    if batch.look is not None:
-        if within := batch.look.within():
-            there = there.where(within)
-        if skips(kind := source.schema[SEQUENCE].dataType):
-            there = there.where(f"t.{SEQUENCE} > {literal(batch.look.more['oldest'], kind)}")
-    known = there.select(*(F.col(f"t.{quoted(name)}").alias(name) for name in (*options.keys, SEQUENCE)))
-    pairs = F.expr(same_key(options.keys))
-    found = source.alias("s").join(known.alias("t"), pairs).where(F.expr(f"s.{SEQUENCE} < t.{SEQUENCE}"))
-    deletes = F.count_if(F.col(f"s.{DELETE}")) if DELETE in source.columns else F.lit(0)
-    (row,) = found.agg(F.count(F.lit(1)).alias("all"), deletes.alias("deletes")).collect()
-    return row["all"] - row["deletes"], row["deletes"]
 
 
 def same(columns: list[str], target: Target, options: Merge) -> str:

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from operator import and_
 from typing import TYPE_CHECKING
 
 from lakehouse.lake import increment
@@ -54,8 +53,6 @@ if TYPE_CHECKING:
 
 ADDED = (VALID_FROM, VALID_TO, IS_CURRENT, SEQUENCE)
 OUTCOMES = ("written", "updated", "late", "equal", "deleted")
-BROADCAST = 500_000
-"""Up to so many rows their keys are sent to where the table is, instead of shuffling the table."""
 
 
 def write(frame: DataFrame, target: Target, options: Merge, memory: Memory | None = None) -> Told:
@@ -87,12 +84,8 @@ def _line(coming: DataFrame, came: Look, target: Target, columns: Columns, memor
     """The rows that come, and all that is known of their keys."""
     from pyspark.sql import functions as F
 
-    batch = coming.select(*(F.col(quoted(key)).alias(f"__key_{index}") for index, key in enumerate(columns.keys)))
-    batch = F.broadcast(batch) if came.rows <= BROADCAST else batch
-
     def of_keys(rows: DataFrame, called: Callable[[str], str] = str) -> DataFrame:
-        pairs = (F.col(quoted(called(key))).eqNullSafe(F.col(f"__key_{i}")) for i, key in enumerate(columns.keys))
-        return rows.join(batch, reduce(and_, pairs), "left_semi")
+        return bounds.of_batch(rows, [called(key) for key in columns.keys], coming, list(columns.keys), came.rows)
 
     there = increment.at(coming.sparkSession, target.path, target.version).alias("t")
     there = there.where("false") if target.empty else of_keys(there.where(came.within("t") or "true"))
