@@ -89,7 +89,7 @@ COST = {
     "silver.figures": ((6, 2), (5, 1), (5, 1)),
     "silver.unique": ((6, 2), (9, 1), (9, 1)),
     "silver.scd1": ((6, 2), (25, 2), (22, 1)),
-    "silver.deletes": ((9, 2), (29, 4), (30, 2)),
+    "silver.deletes": ((8, 2), (29, 4), (30, 2)),
     "silver.scd2": ((8, 2), (22, 1), (19, 1)),
     "gold.groups": ((7, 2), (6, 1), (7, 1)),
     "gold.query": ((5, 2), (4, 1), (4, 1)),
@@ -113,7 +113,7 @@ COST = {
 - silver.scd1: one aggregate over the batch says what its keys can be, with its look at the files' statistics, so that no
   other file is read; another one counts the rows beside the stored sequences of their keys, with the table's snapshot and
   statistics and the broadcast of the keys
-- silver.deletes: the first rows are looked at and counted too; of the clean ones one deletes: it is counted, and appended to the
+- silver.deletes: the first rows are looked at too; of the clean ones one deletes: it is counted, and appended to the
   tombstones, which are made for it (two commits); from then on the newest truncate is looked for there, and the batch is
   joined with them; both times OPTIMIZE is due
 - silver.scd1 with clean rows: a third of its rows is deleted, so OPTIMIZE is due: three more jobs and a commit

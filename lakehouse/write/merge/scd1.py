@@ -75,6 +75,11 @@ class Batch:
     lost: tuple[Observed, ...] = ()
     """Counts of late rows, which did not get into the source."""
 
+    @property
+    def forgets(self) -> bool:
+        """Whether one of the rows deletes, so that it has to be remembered."""
+        return self.floor.rises or bool(self.look is not None and self.look.more.get("deletes"))
+
 
 def write(frame: DataFrame, target: Target, options: Merge, memory: Memory | None = None) -> Told:
     """Insert new keys, update those with a newer row, delete; older rows and equal ones write nothing.
@@ -91,6 +96,8 @@ def write(frame: DataFrame, target: Target, options: Merge, memory: Memory | Non
             frame = frame.persist()
             kept.callback(frame.unpersist)
         batch = _batch(frame, target, options, memory)
+        if target.empty and not batch.forgets:
+            return _commit(batch, target, options)
         source = batch.source.persist()
         kept.callback(source.unpersist)
         kept.enter_context(persisted_source(source.sparkSession))
@@ -143,7 +150,7 @@ def _asked(frame: DataFrame, floor: str | None) -> dict[str, Column]:
     from pyspark.sql import functions as F
 
     kind = frame.schema[HIDDEN].dataType
-    found = {"oldest": told(F.min(HIDDEN), kind)}
+    found: dict[str, Column] = {}
     truncates = F.col(TRUNCATE) if TRUNCATE in frame.columns else F.lit(False)
     if DELETE in frame.columns:
         found["deletes"] = F.count_if(F.col(DELETE) & ~truncates)
