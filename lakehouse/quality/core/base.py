@@ -173,6 +173,10 @@ class TableColumnsExpectation(TableExpectation):
 class TableRowsExpectation(TableExpectation):
     """About the number of rows in the table."""
 
+    about: ClassVar[str] = (
+        "About the table after the commit, of a history about its current versions: `warn` or `fail`."
+    )
+
     @property
     def other(self) -> str | None:
         """The other table that it is compared with, as `layer.table`."""

@@ -19,7 +19,8 @@ class UniqueExpectation(CoreExpectation):
 
     routes: ClassVar[bool] = True
     about: ClassVar[str] = (
-        "About rows of the run beside each other and beside those of the table; the later row breaks it."
+        "About rows of the run beside each other and beside those of the table, of a history beside its current"
+        " versions; the later row breaks it."
     )
 
     def columns(self) -> tuple[str, ...]:
