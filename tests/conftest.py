@@ -64,7 +64,7 @@ def spark() -> Iterator[SparkSession]:
     from lakehouse.engine import session
 
     # lines of 60 MB are among what is read
-    built = session.build(master="local[2]", conf={**session.SMALL, "spark.driver.memory": "3g"})
+    built = session.build(master="local[2]", conf={**session.SMALL, "spark.driver.memory": "4g"})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(built), "createDataFrame", _through_arrow(type(built).createDataFrame))
         yield built
