@@ -19,7 +19,6 @@ from lakehouse.engine import session as sessions
 from lakehouse.engine.catalog import session_of
 from lakehouse.errors import OffsetError, StepError
 from lakehouse.lake.log import Log
-from lakehouse.lake.signature import Signature
 from lakehouse.lake.table import take_over
 from lakehouse.names import TableName
 from lakehouse.planning.batches import counted
@@ -29,7 +28,7 @@ from lakehouse.spec.table import Table
 from lakehouse.state.ledger import stand
 from lakehouse.state.listing import look_up
 from lakehouse.state.observe import listed
-from lakehouse.state.place import Commits, place
+from lakehouse.state.place import Commits, without_rows
 from lakehouse.state.rebuild import LOST, Stored, rebuild
 
 if TYPE_CHECKING:
@@ -123,11 +122,7 @@ def rebuilt(project: Project, name: TableName, spark: SparkSession | None) -> Re
 
 def _take_over(spark: SparkSession, log: Log, rows: Commits, control: Control, run: str) -> None:
     """This control plane is the one that knows the table from now on (S96); no commit where it was before."""
-    where = place(log, rows)
-    beside = Signature(
-        log.table_id or "", run, where.attempt, "alter", where.sequence, log.version, where.definition, where.offsets
-    )
-    take_over(spark, log, commits.project(control), beside)
+    take_over(spark, log, commits.project(control), without_rows(log, rows, run))
 
 
 def _stored(project: Project, log: Log, rows: Commits, spark: SparkSession | None) -> list[Stored]:

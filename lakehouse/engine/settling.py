@@ -24,7 +24,7 @@ from lakehouse.planning.steps import Step
 from lakehouse.planning.work import Alter, Create, Settle, Work
 from lakehouse.quality.rows import types_of
 from lakehouse.state.observe import State
-from lakehouse.state.place import place
+from lakehouse.state.place import without_rows
 from lakehouse.write.base import inserted
 
 
@@ -129,7 +129,4 @@ def beside(run: Run, step: Step, state: State) -> Signature:
     """What a commit without rows carries: the last committed sequence, its attempt and its offsets."""
     log = state.log
     assert log is not None, "only a table that is there has a place"
-    where = place(log, state.commits)
-    return Signature(
-        log.table_id or "", run.id, where.attempt, "alter", where.sequence, log.version, where.definition, where.offsets
-    )
+    return without_rows(log, state.commits, run.id)

@@ -138,6 +138,14 @@ def place(log: History, rows: CommitRows) -> Place:
     return Place(number)  # restored to before the first commit of ours
 
 
+def without_rows(log: History, rows: CommitRows, run: str) -> Signature:
+    """What a commit without rows carries: the table's place, as it is. Raises OffsetError as `place`."""
+    where = place(log, rows)
+    return Signature(
+        log.table_id or "", run, where.attempt, "alter", where.sequence, log.version, where.definition, where.offsets
+    )
+
+
 def _of_commit(log: History, rows: CommitRows, number: int, giver: Own) -> Place:
     signature = giver.signature
     gap = between(log, signature.base, giver.version)
@@ -203,4 +211,4 @@ def _refusal(why: str, code: str, fix: str = _REMEDY) -> OffsetError:
     return OffsetError(f"where the table stands in its inputs cannot be told: {why}", code=code, fix=fix)
 
 
-__all__ = ["Commits", "Confirmation", "Place", "note", "place", "read_back", "unconfirmed"]
+__all__ = ["Commits", "Confirmation", "Place", "note", "place", "read_back", "unconfirmed", "without_rows"]

@@ -13,8 +13,8 @@ from lakehouse.quality.after import OUT, RAW, After, flagged, marked, matched
 from lakehouse.quality.casts import strict_cast
 from lakehouse.quality.rows import DELETE, TRUNCATE
 from lakehouse.write.base import KIND
-from lakehouse.write.merge.fold import order
-from lakehouse.write.merge.options import IS_CURRENT, SEQUENCE, VALID_FROM, VALID_TO, Merge, fills_null, tombstone_name
+from lakehouse.write.merge.fold import DEAD, newest_deletes, order
+from lakehouse.write.merge.options import IS_CURRENT, SEQUENCE, VALID_FROM, VALID_TO, Merge, fills_null
 from lakehouse.write.merge.sequence import HIDDEN, with_sequence
 
 if TYPE_CHECKING:
@@ -50,13 +50,9 @@ def after(
         rows = rows.crossJoin(F.broadcast(floors))
         could = could & (F.col("__floor").isNull() | (F.col(HIDDEN) >= F.col("__floor")["at"]))
     if tombstones is not None:
-        remembered = [tombstone_name(key) for key in options.keys]
-        dead = tombstones.where(F.col(KIND) == "delete").groupBy(*marked(remembered, marks))
-        rows = rows.join(
-            dead.agg(F.max(F.struct(F.col(SEQUENCE).alias("at"))).alias("__dead")),
-            matched(options.keys, marks), "left",
-        ).drop(*marks)  # fmt: skip
-        could = could & (F.col("__dead").isNull() | (F.col(HIDDEN) >= F.col("__dead")["at"]))
+        dead = newest_deletes(tombstones, options, marks)
+        rows = rows.join(dead, matched(options.keys, marks), "left").drop(*marks)
+        could = could & (F.col(DEAD).isNull() | (F.col(HIDDEN) >= F.col(DEAD)["at"]))
     if there is not None:
         rows = rows.join(_known(there, target, options, marks, filled), matched(options.keys, marks), "left").drop(
             *marks
@@ -69,7 +65,7 @@ def after(
     wins = could & (F.col("__rank") == 1)
     rows = rows.withColumn("__wins", F.coalesce(wins, F.lit(False)))
     rows = flagged(rows, wins & ~deletes, could & ~deletes, wins & ~deletes & adds)
-    rows = rows.drop("__rank", "__known", "__floor", "__dead")
+    rows = rows.drop("__rank", "__known", "__floor", DEAD)
     removes = history or options.from_snapshot is not None or bool({DELETE, TRUNCATE} & set(frame.columns))
     given = {SEQUENCE: F.col(HIDDEN)}
     if history:

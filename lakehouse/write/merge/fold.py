@@ -14,7 +14,7 @@ from lakehouse.write.merge.options import SEQUENCE, Merge, fills_null, stored_co
 from lakehouse.write.merge.sequence import HIDDEN
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, SparkSession
 
     from lakehouse.lake.target import Target
 
@@ -22,7 +22,8 @@ WHOLE = "__whole"
 """Of a folded row: it takes the stored one's place as it is, because its key was deleted in between."""
 KNOWN = "__known"
 """Whether a delete is among the tombstones already."""
-_NEWEST = "__newest"
+DEAD, THERE = "__dead", "__there"
+"""Hidden structs: the sequence of the newest delete that is remembered of the key, and of its stored row."""
 
 
 def order(frame: DataFrame, target: Target, options: Merge) -> list[Column]:
@@ -83,6 +84,25 @@ def _deletes(frame: DataFrame) -> Column:
     return F.col(DELETE) if DELETE in frame.columns else F.lit(False)
 
 
+def newest_deletes(tombstones: DataFrame, options: Merge, marks: list[str], within: str = "") -> DataFrame:
+    """Of each key of which a delete is remembered, under `marks`, `__dead`: a struct of the newest one's sequence."""
+    from pyspark.sql import functions as F
+
+    named = (F.col(quoted(tombstone_name(key))).alias(key) for key in options.keys)
+    deletes = tombstones.where(F.col(KIND) == "delete").select(*named, SEQUENCE).alias("t")
+    of_key = (deletes.where(within) if within else deletes).groupBy(*marked(options.keys, marks))
+    return of_key.agg(F.max(F.struct(F.col(SEQUENCE).alias("at"))).alias(DEAD))
+
+
+def stored_sequences(spark: SparkSession, target: Target, options: Merge, marks: list[str], within: str) -> DataFrame:
+    """Of each stored key that the batch may have, under `marks`, `__there`: a struct of its row's sequence."""
+    from pyspark.sql import functions as F
+
+    there = increment.at(spark, target.path, target.version).alias("t")
+    there = there.where(within) if within else there
+    return there.select(*marked(options.keys, marks), F.struct(F.col(SEQUENCE).alias("at")).alias(THERE))
+
+
 def beside_tombstones(
     frame: DataFrame, tombstones: DataFrame, options: Merge, sequence: str, within: str
 ) -> tuple[DataFrame, Observed]:
@@ -94,32 +114,21 @@ def beside_tombstones(
     from pyspark.sql import functions as F
 
     marks = [f"__m{index}" for index in range(len(options.keys))]
-    named = (F.col(quoted(tombstone_name(key))).alias(key) for key in options.keys)
-    deletes = tombstones.where(F.col(KIND) == "delete").select(*named, SEQUENCE).alias("t")
-    newest_of = (deletes.where(within) if within else deletes).groupBy(*marked(options.keys, marks))
-    known = newest_of.agg(F.max(F.struct(F.col(SEQUENCE).alias("at"))).alias("__dead"))
-    rows = frame.join(known, matched(options.keys, marks), "left")
-    at = F.col("__dead")["at"]
+    rows = frame.join(newest_deletes(tombstones, options, marks, within), matched(options.keys, marks), "left")
+    at = F.col(DEAD)["at"]
     late = F.coalesce(F.col(sequence) < at, F.lit(False))
     rows = rows.withColumn(KNOWN, F.coalesce(F.col(sequence) == at, F.lit(False)) & _deletes(frame))
     seen = Observed(rows, late=F.count_if(late))
-    return seen.frame.where(~late).drop("__dead", *marks), seen
+    return seen.frame.where(~late).drop(DEAD, *marks), seen
 
 
 def not_late(frame: DataFrame, target: Target, options: Merge, within: str) -> tuple[DataFrame, Observed]:
-    """The rows that are not older than the stored one of their key, which fill nothing (S70); the count of others.
-
-    Reads keys and sequence of the stored rows that may have a key of the batch.
-    """
+    """The rows that are not older than the stored one of their key, which fill nothing (S70); the count of others."""
     from pyspark.sql import functions as F
 
     marks = [f"__m{index}" for index in range(len(options.keys))]
-    there = increment.at(frame.sparkSession, target.path, target.version).alias("t")
-    known = (there.where(within) if within else there).select(
-        *(F.col(f"t.{quoted(key)}").alias(mark) for key, mark in zip(options.keys, marks, strict=True)),
-        F.col(f"t.{SEQUENCE}").alias(_NEWEST),
-    )
+    known = stored_sequences(frame.sparkSession, target, options, marks, within)
     rows = frame.join(known, matched(options.keys, marks), "left")
-    late = F.coalesce(F.col(HIDDEN) < F.col(_NEWEST), F.lit(False))
+    late = F.coalesce(F.col(HIDDEN) < F.col(THERE)["at"], F.lit(False))
     seen = Observed(rows, late=F.count_if(late))
-    return seen.frame.where(~late).drop(_NEWEST, *marks), seen
+    return seen.frame.where(~late).drop(THERE, *marks), seen

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lakehouse.lake import increment
 from lakehouse.lake.observed import Observed
 from lakehouse.names import quoted
-from lakehouse.quality.after import marked, matched
+from lakehouse.quality.after import matched
 from lakehouse.quality.rows import DELETE, TRUNCATE, is_hidden
 from lakehouse.quality.values import comparable, comparable_grown
 from lakehouse.write.base import (
@@ -30,7 +29,16 @@ from lakehouse.write.base import (
     view,
 )  # fmt: skip
 from lakehouse.write.merge.bounds import Look, look, of_batch
-from lakehouse.write.merge.fold import KNOWN, WHOLE, beside_tombstones, newest, not_late, upserts_and_deletes
+from lakehouse.write.merge.fold import (
+    KNOWN,
+    THERE,
+    WHOLE,
+    beside_tombstones,
+    newest,
+    not_late,
+    stored_sequences,
+    upserts_and_deletes,
+)
 from lakehouse.write.merge.options import SEQUENCE, Merge, fills_null, tombstone_name
 from lakehouse.write.merge.sequence import HIDDEN, with_sequence
 from lakehouse.write.merge.values import literal, told
@@ -40,10 +48,6 @@ if TYPE_CHECKING:
 
     from lakehouse.lake.history import Commit
     from lakehouse.lake.target import Target
-
-
-THERE = "__there"
-"""Hidden struct: the sequence of the stored row of the key."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +139,8 @@ def _beside_stored(source: DataFrame, frame: DataFrame, target: Target, options:
     Reads keys and sequence of the stored rows. So the MERGE need not compare what is late, and seldom content: then it
     reads no other columns of rows that it replaces.
     """
-    from pyspark.sql import functions as F
-
     marks = [f"__m{index}" for index in range(len(options.keys))]
-    there = increment.at(source.sparkSession, target.path, target.version).alias("t")
-    there = there.where(seen.within()) if seen.within() else there
-    known = there.select(*marked(options.keys, marks), F.struct(F.col(SEQUENCE).alias("at")).alias(THERE))
+    known = stored_sequences(source.sparkSession, target, options, marks, seen.within())
     known = of_batch(known, marks, frame, options.keys, seen.rows)
     return source.join(known, matched(options.keys, marks), "left").drop(*marks)
 
